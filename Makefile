@@ -1,0 +1,82 @@
+# kgcv: `make demo` shows it, `make test` proves it, `make help` lists the rest.
+SHELL := bash
+PYTHON ?= python3
+STAMP := .venv/.installed
+
+# Commands below read as they are typed: the environment's programs come first.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup test check fmt demo pipeline clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+setup: $(STAMP) ## Make .venv and install kgcv with its development tools
+
+# The stamp makes this a no-op until pyproject.toml changes.
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "kgcv needs Python 3.11 or newer; say which: make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+test: setup ## Run all tests, with branch coverage and its floor
+	.venv/bin/python -m pytest --cov --cov-report=term-missing:skip-covered
+
+check: setup ## Format, lint, types, architecture: what may not be wrong before a commit
+	ruff format --check .
+	ruff check .
+	mypy
+	.venv/bin/python -m pytest -q tests/test_architecture.py
+
+fmt: setup ## Format the code and mend what ruff can mend
+	ruff format .
+	ruff check --fix .
+
+# --- The whole job on the embedded data set, in the folder demo/ -------------------------------------------------
+
+DEMO := demo/fashion/fashion.yaml --set resize.folder=demo/cache
+
+demo: setup ## The whole job, from nothing to a checked submission, in about five minutes
+	rm -rf demo
+	kgcv sample fashion demo/fashion
+	kgcv check demo/fashion/fashion.yaml
+	kgcv resize $(DEMO)
+	kgcv lr-find $(DEMO) -o demo/lr_find.png
+	kgcv train $(DEMO) --run-dir demo/run
+	kgcv tta demo/run --split valid
+	kgcv tta demo/run --split test
+	kgcv submit demo/run --check
+	kgcv predict-one demo/run demo/fashion/test/2000.png
+
+# --- A pipeline as you would write it: each step is skipped when its output is newer than its inputs -------------
+#
+# Copy this to your competition's folder, with your own config. `kgcv sample` stands for the download. A step that
+# fails leaves no output behind, so the next `make pipeline` goes on from there.
+
+CONFIG := configs/fashion.yaml
+RUN := pipeline/run
+
+pipeline: $(RUN)/submission.csv.gz ## The same job through file targets: each step skipped when its output is current
+
+data/fashion/train.csv: | $(STAMP)
+	kgcv sample fashion data/fashion
+
+pipeline/resized: $(CONFIG) data/fashion/train.csv
+	kgcv resize $(CONFIG)
+	@mkdir -p $(@D) && touch $@
+
+$(RUN)/scores.json: $(CONFIG) pipeline/resized
+	rm -rf $(RUN)
+	kgcv train $(CONFIG) --run-dir $(RUN)
+
+$(RUN)/fold0/test.npz: $(RUN)/scores.json
+	kgcv tta $(RUN) --split test
+
+$(RUN)/submission.csv.gz: $(RUN)/fold0/test.npz
+	kgcv submit $(RUN) --check
+
+clean: ## Remove what demo, pipeline and the tools made; keep .venv, data and runs
+	rm -rf demo pipeline cache .pytest_cache .mypy_cache .ruff_cache .coverage build dist

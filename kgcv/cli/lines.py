@@ -1,0 +1,135 @@
+"""What events look like as lines of text, and how long the rest of a training takes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from kgcv.events import EpochDone, Event, Message, RunStarted, StageStarted, TaskDone, TaskStarted
+
+Clock = Callable[[], float]
+
+
+def format_seconds(seconds: float) -> str:
+    """A duration in at most two units: `5.1s`, `1m23s`, `2h05m`."""
+    if seconds < 9.95:
+        return f"{seconds:.1f}s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02d}s"
+    return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
+
+
+def format_number(number: float) -> str:
+    """A loss or a score: four decimals, or four digits where decimals mean little."""
+    return f"{number:.4f}" if abs(number) < 1000 else f"{number:.4g}"
+
+
+def epoch_cells(event: EpochDone, num_stages: int) -> list[tuple[str, str]]:
+    """Column names and texts of one finished epoch; stages and epochs count from 1, as people do."""
+    return [
+        ("stage", f"{event.stage + 1}/{num_stages}"),
+        ("epoch", f"{event.epoch + 1}/{event.num_epochs}"),
+        ("train_loss", format_number(event.train_loss)),
+        ("valid_loss", format_number(event.valid_loss)),
+        *((name, format_number(score)) for name, score in event.scores.items()),
+        ("lr", f"{event.lr:.3g}"),
+        ("images/s", f"{event.images_per_second:.0f}"),
+        ("time", format_seconds(event.seconds)),
+        ("", "*" if event.is_best else ""),
+    ]
+
+
+# Room for the longest usual text of a column; a longer name widens it. One metric fits into 80 columns.
+_WIDTHS = {"epoch": 7, "train_loss": 10, "valid_loss": 10, "lr": 8, "images/s": 8, "time": 6, "": 1}
+
+
+def table_row(cells: list[tuple[str, str]], header: bool = False) -> str:
+    """`cells` as one line with aligned columns, or their names; `*` marks the best epoch so far."""
+    texts = ((name if header else text).ljust(max(len(name), _WIDTHS.get(name, 6))) for name, text in cells)
+    return "  ".join(texts).rstrip()
+
+
+class TimeLeft:
+    """Estimates how long the rest of a training takes.
+
+    The speed is that of the current stage, validation included, because another image size has another speed.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._remaining = 0
+        self._stage_start = clock()
+        self._stage_steps = 0
+
+    def start_run(self, event: RunStarted) -> None:
+        """Take note of the steps there are in all."""
+        self._remaining = event.total_steps - event.done_steps
+
+    def start_stage(self) -> None:
+        """Measure the speed afresh."""
+        self._stage_start = self._clock()
+        self._stage_steps = 0
+
+    def finish_step(self) -> None:
+        """One more step is done."""
+        self._remaining -= 1
+        self._stage_steps += 1
+
+    def seconds(self) -> float | None:
+        """Seconds left over all stages; None before the first step of a stage."""
+        if self._stage_steps == 0:
+            return None
+        return max(self._remaining, 0) * (self._clock() - self._stage_start) / self._stage_steps
+
+    def text(self) -> str:
+        """`1m23s left`, or nothing when not known yet."""
+        seconds = self.seconds()
+        return "" if seconds is None else f"{format_seconds(seconds)} left"
+
+
+class Narrator:
+    """Turns events into self-contained lines, one an event, for pipes and log files."""
+
+    def __init__(self, clock: Clock = time.monotonic) -> None:
+        self.time_left = TimeLeft(clock)
+        self.num_stages = 1
+
+    def line(self, event: Event) -> str | None:
+        """The line for `event`; None for events that are no news for a person."""
+        match event:
+            case RunStarted():
+                return self._start_run(event)
+            case StageStarted():
+                return self._start_stage(event)
+            case EpochDone():
+                return self._epoch(event)
+            case TaskStarted():
+                return f"{event.name}: {event.total - event.done} {event.unit}"
+            case TaskDone():
+                return f"{event.name}: {event.summary or 'done'}"
+            case Message():
+                return event.text if event.level == "info" else f"{event.level}: {event.text}"
+        return None
+
+    def _start_run(self, event: RunStarted) -> str:
+        self.num_stages = event.num_stages
+        self.time_left.start_run(event)
+        going_on = f", of which {event.done_steps} are done" if event.done_steps else ""
+        return f"run {event.folder}: stages {event.num_stages}, steps {event.total_steps}{going_on}"
+
+    def _start_stage(self, event: StageStarted) -> str:
+        self.time_left.start_stage()
+        training = event.num_groups - event.frozen_groups
+        return (
+            f"stage {event.stage + 1}/{event.num_stages}: image size {event.image_size}, "
+            f"batch size {event.batch_size}, epochs {event.num_epochs} of {event.steps_per_epoch} steps, "
+            f"{training} of {event.num_groups} layer groups train"
+        )
+
+    def _epoch(self, event: EpochDone) -> str:
+        cells = epoch_cells(event, self.num_stages)
+        words = [f"{name} {text}" for name, text in cells if name]
+        return "  ".join([*words, self.time_left.text(), "best" if event.is_best else ""]).rstrip()

@@ -1,0 +1,118 @@
+"""The `kgcv` command: its subcommands, and what becomes of their errors."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import sys
+import traceback
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kgcv import __version__
+from kgcv.cli.options import RUN_FOLDER
+from kgcv.errors import KgcvError
+
+BUG_EXIT_CODE = 3
+INTERRUPT_EXIT_CODE = 130
+
+# Trouble with the machine rather than with the program: disk full, quota, no permission, read-only.
+_MACHINE_TROUBLE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+class KgcvGroup(click.Group):
+    """A group that lists its commands in the order of work and turns errors into exit codes."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands in the order in which they were added."""
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; an error becomes a line on stderr and its exit code.
+
+        Click itself sees to wrong command lines (2) and to a closed pipe.
+        """
+        try:
+            return super().invoke(ctx)
+        except KgcvError as error:
+            _complain(str(error))
+            ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            _complain("interrupted")
+            ctx.exit(INTERRUPT_EXIT_CODE)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except Exception as error:
+            ctx.exit(_end_unexpectedly(error, ctx.meta.get(RUN_FOLDER)))
+
+
+def _complain(text: str) -> None:
+    for line in text.splitlines():
+        click.echo(f"kgcv: {line}", err=True)
+
+
+def _end_unexpectedly(error: Exception, run: Path | None) -> int:
+    if isinstance(error, OSError) and error.errno in _MACHINE_TROUBLE:
+        _complain(f"{error.filename or 'cannot go on'}: {error.strerror}")
+        return KgcvError.exit_code
+    log = (run if run is not None and run.is_dir() else Path()) / "kgcv.log"
+    when = datetime.now().astimezone().isoformat(timespec="seconds")
+    record = f"{when} kgcv {__version__}: {' '.join(sys.argv)}\n{traceback.format_exc()}"
+    place = f"in {log}"
+    try:
+        with log.open("a", encoding="utf-8") as stream:
+            stream.write(record)
+    except OSError:
+        click.echo(record, err=True)
+        place = "above"
+    _complain(f"unexpected {type(error).__name__}: {error} (a bug; the traceback is {place})")
+    return BUG_EXIT_CODE
+
+
+@click.group(
+    cls=KgcvGroup,
+    name="kgcv",
+    context_settings={
+        "auto_envvar_prefix": "KGCV",
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 100,
+    },
+)
+@click.version_option(__version__, prog_name="kgcv")
+def main() -> None:
+    """From a folder of images and a YAML file to a checked submission.
+
+    \b
+    Usual order:
+      kgcv sample fashion data/fashion
+      kgcv train data/fashion/fashion.yaml
+      kgcv tta runs/latest --split test
+      kgcv submit runs/latest --check
+
+    Environment variables stand in for options: KGCV_TRAIN_RUN_DIR for the option --run-dir of train,
+    KGCV_PROGRESS, KGCV_SET and KGCV_JSON for --progress, --set and --json everywhere.
+
+    Exit codes: 0 done, 1 expected failure, 2 wrong command line or config, 3 a bug, 4 Kaggle, 130 and 143
+    stopped by a signal.
+    """
+
+
+for _name in (
+    "sample",
+    "check",
+    "resize",
+    "lr_find",
+    "train",
+    "tta",
+    "submit",
+    "predict_one",
+    "summary",
+    "config",
+):
+    try:
+        main.add_command(getattr(importlib.import_module(f"kgcv.cli.{_name}"), _name))
+    except ModuleNotFoundError:
+        continue

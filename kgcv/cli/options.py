@@ -1,0 +1,54 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+RUN_FOLDER = "kgcv.run_folder"
+"""Key of the click context's `meta` with the run folder, where an unexpected error is logged."""
+
+
+def _note_run(context: click.Context, _parameter: click.Parameter, run: Path) -> Path:
+    context.meta[RUN_FOLDER] = run
+    return run
+
+
+config_argument = click.argument(
+    "config_path", metavar="CONFIG", type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+"""The YAML file, as `config_path: Path`."""
+
+run_argument = click.argument(
+    "run",
+    metavar="RUN",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    callback=_note_run,
+)
+"""A run folder, as `run: Path`."""
+
+set_option = click.option(
+    "--set",
+    "overrides",
+    metavar="KEY=VALUE",
+    multiple=True,
+    envvar="KGCV_SET",
+    help="Override a key of the config, such as stages.0.lr=[0.1]. Repeatable.",
+)
+"""Overrides, as `overrides: tuple[str, ...]`."""
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, envvar="KGCV_JSON", help="Print the result as JSON."
+)
+"""Whether to print JSON, as `as_json: bool`."""
+
+progress_option = click.option(
+    "--progress",
+    type=click.Choice(["auto", "rich", "plain", "none"]),
+    default="auto",
+    show_default=True,
+    envvar="KGCV_PROGRESS",
+    help="Progress on stderr. auto: a bar on a terminal, plain lines elsewhere.",
+)
+"""How to show progress, as `progress: str`."""

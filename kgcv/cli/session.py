@@ -1,0 +1,92 @@
+"""What surrounds a long command: progress, log, plots, and an orderly end on Ctrl-C or SIGTERM."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+import click
+
+from kgcv.cli.console import LogFile, PlainReporter, WarningReporter
+from kgcv.cli.options import RUN_FOLDER
+from kgcv.events import Broadcast, Event, Reporter, RunStarted, StageDone, StopCheck
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What a recipe needs from the shell."""
+
+    reporter: Reporter
+    should_stop: StopCheck
+
+
+@contextmanager
+def open_session(progress: str = "auto") -> Iterator[Session]:
+    """A session whose progress goes to stderr in the way `progress` says: auto, rich, plain or none.
+
+    Inside the block the first Ctrl-C or SIGTERM is only remembered, for `should_stop` to tell; a second
+    Ctrl-C raises KeyboardInterrupt at once.
+    """
+    with ExitStack() as stack:
+        display = _open_display(progress, stack)
+        should_stop = stack.enter_context(remembered_signals())
+        yield Session(Broadcast((display, LogFile(), _RunFolder(), _Plots())), should_stop)
+
+
+@contextmanager
+def remembered_signals() -> Iterator[StopCheck]:
+    """Remember the first SIGINT or SIGTERM instead of dying; give the check that tells its number."""
+    received: list[int] = []
+
+    def remember(number: int, _frame: FrameType | None) -> None:
+        if received and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        received.append(number)
+        # Not through sys.stderr: this may interrupt a write to it, and buffered streams refuse to re-enter.
+        os.write(2, b"kgcv: stopping after this step; Ctrl-C again leaves at once\n")
+
+    before = {number: signal.signal(number, remember) for number in _SIGNALS}
+    try:
+        yield lambda: received[0] if received else None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _open_display(progress: str, stack: ExitStack) -> Reporter:
+    if progress == "none":
+        return WarningReporter(sys.stderr)
+    is_terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    if progress == "plain" or (progress == "auto" and not is_terminal):
+        return PlainReporter(sys.stderr)
+    from rich.console import Console
+
+    from kgcv.cli.rich_progress import RichReporter
+
+    return stack.enter_context(RichReporter(Console(stderr=True, force_terminal=True)))
+
+
+class _RunFolder:
+    """Notes the run folder in the click context, so that an unexpected error is logged there."""
+
+    def report(self, event: Event) -> None:
+        context = click.get_current_context(silent=True)
+        if isinstance(event, RunStarted) and context is not None:
+            context.meta[RUN_FOLDER] = event.folder
+
+
+class _Plots:
+    """Draws the plots of a fold anew at the end of each stage."""
+
+    def report(self, event: Event) -> None:
+        if isinstance(event, StageDone):
+            from kgcv.report.plots import draw_metrics
+
+            draw_metrics(event.folder)

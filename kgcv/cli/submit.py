@@ -1,0 +1,46 @@
+"""`kgcv submit`: a checked submission file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from kgcv.cli.console import print_result
+from kgcv.cli.options import json_option
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.command()
+@click.argument("run_or_file", metavar="RUN|FILE", type=click.Path(exists=True, path_type=Path))
+@click.option("--check", is_flag=True, help="Build and check the file; nothing is uploaded.")
+@click.option("-o", "--output", type=_FILE, help="Where to write; default RUN/submission.csv.gz.")
+@click.option("--sample", type=_FILE, help="The sample file; default the config's data.sample_submission.")
+@json_option
+def submit(run_or_file: Path, check: bool, output: Path | None, sample: Path | None, as_json: bool) -> None:
+    """Build the submission of RUN and check it against the sample file, or check a submission FILE.
+
+    \b
+    Examples:
+      kgcv submit runs/latest --check
+      kgcv submit runs/latest --check -o planet.csv.gz
+      kgcv submit mine.csv.gz --check --sample data/planet/sample_submission.csv
+    """
+    if not check:
+        raise click.UsageError("uploading is not built yet: add --check, then upload the file that it names")
+    from kgcv.recipes.submit import submit_check
+
+    result = submit_check(run_or_file, output, sample)
+    value = {
+        "path": str(result.path),
+        "num_rows": result.num_rows,
+        "columns": list(result.columns),
+        "format": result.format,
+        "sha256": result.sha256,
+    }
+    columns = f"{len(result.columns)} columns"
+    summary = (
+        f"{result.path}: {result.num_rows} rows, {columns}, format {result.format}: fits the sample file"
+    )
+    print_result(as_json, value, summary)

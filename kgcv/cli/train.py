@@ -1,0 +1,89 @@
+"""`kgcv train`: a run folder with the best weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kgcv.cli.console import print_result
+from kgcv.cli.lines import format_number
+from kgcv.cli.options import json_option, progress_option, set_option
+from kgcv.cli.session import open_session
+
+if TYPE_CHECKING:
+    from kgcv.recipes.run_folder import RunFolder
+    from kgcv.recipes.train import RunResult
+
+
+@click.command()
+@click.argument(
+    "config_path", metavar="[CONFIG]", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+@click.option("--run-dir", type=click.Path(path_type=Path), help="The run's folder; default runs/<config>-<time>.")
+@click.option("--resume", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Go on with this run.")
+@click.option("--fold", type=click.IntRange(min=0), help="Train this fold only.")
+@set_option
+@progress_option
+@json_option
+def train(
+    config_path: Path | None,
+    run_dir: Path | None,
+    resume: Path | None,
+    fold: int | None,
+    overrides: tuple[str, ...],
+    progress: str,
+    as_json: bool,
+) -> None:
+    """Train what CONFIG says, stage by stage, into a run folder.
+
+    Interrupted (Ctrl-C, SIGTERM, a kill), it goes on where it was: with --resume RUN, or with the same command
+    where that names a --run-dir. On a CPU the result is the same to the bit.
+
+    \b
+    Examples:
+      kgcv train configs/dogs-vs-cats.yaml
+      kgcv train configs/planet.yaml --set train.seed=1 --run-dir runs/planet-1
+      kgcv train --resume runs/latest
+    """
+    with open_session(progress) as session:
+        from kgcv.recipes.train import train as run_training
+
+        run = _find_run(config_path, run_dir, resume, overrides)
+        result = run_training(run, fold, session.reporter, session.should_stop)
+    print_result(as_json, _as_value(result), _as_text(result))
+
+
+def _find_run(
+    config_path: Path | None, run_dir: Path | None, resume: Path | None, overrides: tuple[str, ...]
+) -> RunFolder:
+    from kgcv.config.load import load_config
+    from kgcv.recipes.run_folder import RunFolder
+    from kgcv.recipes.train import start_run
+
+    if resume is not None:
+        if config_path is not None or run_dir is not None or overrides:
+            raise click.UsageError("--resume goes on with the run as it is: leave out CONFIG, --run-dir and --set")
+        return RunFolder(resume.resolve())
+    if config_path is None:
+        raise click.UsageError("name a CONFIG to train, or a run to go on with: --resume RUN")
+    return start_run(load_config(config_path, overrides), config_path.stem, run_dir)
+
+
+def _as_value(result: RunResult) -> dict[str, object]:
+    return {
+        "run": str(result.folder),
+        "folds": [
+            {"fold": fold.fold, "stage": fold.card.stage, "epoch": fold.card.epoch, "scores": fold.scores}
+            for fold in result.folds
+        ],
+    }
+
+
+def _as_text(result: RunResult) -> str:
+    lines = [f"run {result.folder}"]
+    for fold in result.folds:
+        scores = "  ".join(f"{name} {format_number(score)}" for name, score in fold.scores.items())
+        lines.append(f"fold {fold.fold}: {scores}  (best: stage {fold.card.stage + 1}, epoch {fold.card.epoch + 1})")
+    return "\n".join(lines)

@@ -1,0 +1,29 @@
+"""Ranges of config values, and the error for keys that contradict each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Gt, Le, Lt
+
+STRICT = {"extra": "forbid", "strict": True, "allow_inf_nan": False, "use_attribute_docstrings": True}
+
+Fraction = Annotated[float, Gt(0), Lt(1)]
+Probability = Annotated[float, Ge(0), Le(1)]
+Positive = Annotated[float, Gt(0)]
+NonNegative = Annotated[float, Ge(0)]
+Count = Annotated[int, Ge(0)]
+AtLeastOne = Annotated[int, Ge(1)]
+Seed = Annotated[int, Ge(0), Lt(2**32)]  # what numpy.random.RandomState takes
+
+Task = Literal["single", "multi", "regression"]
+Schedule = Literal["cosine", "one_cycle", "flat_cosine", "constant"]
+
+
+class WrongKeysError(ValueError):
+    """Keys of one section that contradict each other: pairs of a key and what is wrong with it."""
+
+    def __init__(self, problems: Iterable[tuple[str, str]]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(f"{key}: {text}" for key, text in self.problems))

@@ -1,0 +1,126 @@
+"""The sections `data`, `split` and `resize`: the images, which of them validate, and their smaller copies."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Le, MinLen
+
+from kgcv.config.bounds import STRICT, Fraction, Seed, WrongKeysError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainSourceConfig:
+    """Where the labelled images are and where their labels come from.
+
+    With `labels`, a CSV file names the images; with `pattern`, the file name tells the class; with neither,
+    the folder below `images` is the class (`train/cat/x.jpg`).
+    """
+
+    __pydantic_config__ = STRICT
+
+    images: str = "train"
+    """Folder of the training images, below `data.root`."""
+    labels: str | None = None
+    """CSV file with ids and labels, below `data.root`."""
+    id_column: str | None = None
+    """Column of `labels` with the ids; the first column if not given."""
+    label_columns: tuple[str, ...] = ()
+    """Column or columns of `labels` with the label; the second if not given. Several columns hold numbers."""
+    label_separator: Annotated[str, MinLen(1)] = " "
+    """What separates the labels of one image when there are several (`task: multi`)."""
+    suffix: str = ""
+    """What follows the id in a file name (`.jpg`); empty when the ids already are file names."""
+    pattern: str | None = None
+    """Regular expression with a group `label`, searched in the file name: `(?P<label>cat|dog)\\.\\d+`."""
+
+    def __post_init__(self) -> None:
+        problems = []
+        if self.pattern is not None:
+            if self.labels is not None:
+                problems.append(("pattern", "labels come from data.train.labels or a pattern, not from both"))
+            if (trouble := _trouble_of_pattern(self.pattern)) is not None:
+                problems.append(("pattern", trouble))
+        if problems:
+            raise WrongKeysError(problems)
+
+
+def _trouble_of_pattern(pattern: str) -> str | None:
+    try:
+        groups = re.compile(pattern).groupindex
+    except (re.error, OverflowError, RecursionError) as error:
+        return f"not a regular expression: {error}"
+    return None if "label" in groups else "needs a group named label, such as (?P<label>cat|dog)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestSourceConfig:
+    """Where the images to predict are."""
+
+    __pydantic_config__ = STRICT
+    __test__ = False  # not a test case, whatever pytest makes of the name
+
+    images: Annotated[tuple[str, ...], MinLen(1)]
+    """Folder or folders of the test images, below `data.root`."""
+    suffix: str = ""
+    """What follows the id in a file name (`.jpg`); empty when the ids already are file names."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataConfig:
+    """The competition's files."""
+
+    __pydantic_config__ = STRICT
+
+    root: str
+    """Folder that holds everything below; a symbolic link is fine."""
+    train: TrainSourceConfig = field(default_factory=TrainSourceConfig)
+    """Where the labelled images are and where their labels come from."""
+    test: TestSourceConfig | None = None
+    """Where the images to predict are; without it there is nothing to submit."""
+    sample_submission: str | None = None
+    """CSV file below `root` that shows the ids, columns and order of a submission."""
+    task: Literal["auto", "single", "multi", "regression"] = "auto"
+    """`single`: one class an image; `multi`: any number; `regression`: numbers; `auto`: by the labels."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitConfig:
+    """Which samples validate."""
+
+    __pydantic_config__ = STRICT
+
+    kind: Literal["holdout", "folds", "folder", "column"] = "holdout"
+    """`holdout`: some drawn; `folds`: each part in turn; `folder`: a folder; `column`: told by a CSV."""
+    valid_fraction: Fraction = 0.2
+    """`holdout`: part of the training images that validates."""
+    stratify: bool = True
+    """`holdout`, `folds`: keep the class shares. False draws exactly as the course's `get_cv_idxs` did."""
+    seed: Seed = 42
+    """`holdout`, `folds`: seed of the draw."""
+    num_folds: Annotated[int, Ge(2)] = 5
+    """`folds`: number of folds."""
+    folder: str = "valid"
+    """`folder`: folder of the validation images below `data.root`, labelled as the training images are."""
+    column: str = "valid"
+    """`column`: column with the fold's number, or with a mark for validation rows (1, true, yes, valid)."""
+    file: str | None = None
+    """`column`: CSV file with ids and marks (a run's `split.csv`); `data.train.labels` if not given."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResizeConfig:
+    """The stores of smaller copies that training reads."""
+
+    __pydantic_config__ = STRICT
+
+    ratio: Annotated[float, Ge(1), Le(4)] = 1.3
+    """The shortest edge of a copy is floor(image_size * ratio); the course's 83 for 64 is 1.3."""
+    store: Literal["packed", "jpeg", "none"] = "packed"
+    """`packed`: one uint8 file, memory-mapped; `jpeg`: a tree of files; `none`: originals, decoded anew."""
+    folder: str = "cache"
+    """Folder of the stores, from the working directory."""
+    enlarge: bool = False
+    """Also store images that are smaller than the target enlarged; otherwise they are enlarged when read."""

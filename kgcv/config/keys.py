@@ -1,0 +1,81 @@
+"""What the schema has at a path: its section, its list or its values."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+from kgcv.config.schema import Config
+from kgcv.config.yaml_source import KeyPath
+
+
+def keys_of(section: type[Any]) -> dict[str, Any]:
+    """Keys of a section of the schema, with the type of each: a section, `tuple[X, ...]` or a plain type."""
+    hints = get_type_hints(section, include_extras=True)
+    return {field.name: _bare(hints[field.name]) for field in dataclasses.fields(section)}
+
+
+def _bare(hint: Any) -> Any:
+    """`hint` without its bounds and without `| None`."""
+    if get_origin(hint) is Annotated:
+        return _bare(get_args(hint)[0])
+    if isinstance(hint, types.UnionType):
+        (hint,) = (part for part in get_args(hint) if part is not types.NoneType)
+        return _bare(hint)
+    return hint
+
+
+def is_section(kind: Any) -> bool:
+    """Whether a type of the schema is a section with keys of its own."""
+    return dataclasses.is_dataclass(kind)
+
+
+def is_list(kind: Any) -> bool:
+    """Whether a type of the schema is a list (`tuple[X, ...]`)."""
+    return get_origin(kind) is tuple
+
+
+def item_type(kind: Any) -> Any:
+    """The type of the items of a list."""
+    return _bare(get_args(kind)[0])
+
+
+def type_at(path: KeyPath) -> Any:
+    """The schema's type at `path`, which must exist; the numbers in it are not looked at."""
+    kind: Any = Config
+    for part in path:
+        kind = item_type(kind) if is_list(kind) else keys_of(kind)[str(part)]
+    return kind
+
+
+def choices(kind: Any) -> tuple[str, ...]:
+    """The words a key may hold; empty if it holds something else."""
+    return get_args(kind) if get_origin(kind) is Literal else ()
+
+
+def paths_of(name: str, section: type[Any] = Config, above: KeyPath = ()) -> Iterator[KeyPath]:
+    """Every path in the schema that ends in `name`, lists given by their first entry."""
+    for key, kind in keys_of(section).items():
+        here: KeyPath = (*above, key)
+        if key == name:
+            yield here
+        inner = item_type(kind) if is_list(kind) else kind
+        if is_section(inner):
+            yield from paths_of(name, inner, (*here, 0) if is_list(kind) else here)
+
+
+def wrap_single_values(tree: Any, kind: Any = Config) -> Any:
+    """`tree` with a list of one wherever the schema has a list and a single value is written: `lr: 0.1`."""
+    if is_list(kind):
+        if isinstance(tree, list):
+            return [wrap_single_values(item, item_type(kind)) for item in tree]
+        return tree if isinstance(tree, dict) or tree is None else [tree]
+    if isinstance(tree, dict) and is_section(kind):
+        known = keys_of(kind)
+        return {
+            key: wrap_single_values(value, known[key]) if key in known else value
+            for key, value in tree.items()
+        }
+    return tree

@@ -1,0 +1,106 @@
+"""What pydantic found, in plain words."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from kgcv.config.bounds import WrongKeysError
+from kgcv.config.keys import choices, keys_of, paths_of, type_at
+from kgcv.config.yaml_source import KeyPath, dotted
+from kgcv.errors import listed
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+_WANTED = {
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "string_type": "text",
+    "tuple_type": "a list",
+    "dataclass_type": "a section with keys",
+}
+_BOUNDS = {
+    "greater_than": ("gt", "more than"),
+    "greater_than_equal": ("ge", "at least"),
+    "less_than": ("lt", "less than"),
+    "less_than_equal": ("le", "at most"),
+}
+_SWITCH_WORDS = {"on", "yes", "y", "true", "off", "no", "n", "false"}
+
+
+def explained(found: ErrorDetails) -> Iterator[tuple[KeyPath, str]]:
+    """The path and the text of each problem in one of pydantic's errors."""
+    path, value, context = found["loc"], found["input"], found.get("ctx", {})
+    match found["type"]:
+        case "value_error" if isinstance(context["error"], WrongKeysError):
+            yield from (((*path, key), text) for key, text in context["error"].problems)
+        case "unexpected_keyword_argument":
+            yield path, _unknown_key(path)
+        case "missing":
+            yield path, "required, but not given"
+        case "literal_error":
+            yield path, _unknown_word(choices(type_at(path)), value)
+        case "too_short" | "string_too_short":
+            # Pydantic counts only entries without problems of their own, which are reported anyway.
+            if not value:
+                yield path, "must not be empty"
+        case kind if kind in _BOUNDS:
+            bound, words = _BOUNDS[kind]
+            yield path, f"must be {words} {context[bound]:g}, got {_shown(value)}"
+        case kind if kind in _WANTED:
+            yield path, _unfit(kind, value)
+        case _:
+            yield path, found["msg"]
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that `word` was probably meant to be."""
+    close = difflib.get_close_matches(word.lower(), list(known), n=1)
+    return close[0] if close else None
+
+
+def _unknown_key(path: KeyPath) -> str:
+    name = str(path[-1])
+    known = keys_of(type_at(path[:-1]))
+    if guess := nearest(name, known):
+        return f"unknown key; did you mean {guess!r}?"
+    elsewhere = [dotted(there) for there in paths_of(name)]
+    if elsewhere:
+        return f"unknown key here; did you mean {elsewhere[0]!r}?"
+    return f"unknown key; known here: {listed(known, limit=25)}"
+
+
+def _unknown_word(known: tuple[str, ...], value: Any) -> str:
+    guess = nearest(value, known) if isinstance(value, str) else None
+    advice = f"; did you mean {guess!r}?" if guess else ""
+    return f"must be one of {', '.join(known)}, got {_shown(value)}{advice}"
+
+
+def _unfit(kind: str, value: Any) -> str:
+    text = f"must be {_WANTED[kind]}, got {_shown(value)}"
+    if kind == "bool_type" and isinstance(value, str) and value.lower() in _SWITCH_WORDS:
+        return f"{text}; only true and false, unquoted and in small letters, are switches"
+    if kind == "string_type" and isinstance(value, int | float):
+        return f"{text}; put it in quotes"
+    if value is None:
+        return f"{text}; leave the key out to have its default"
+    return text
+
+
+def _shown(value: Any) -> str:
+    match value:
+        case None:
+            return "nothing"
+        case list():
+            return "a list"
+        case dict():
+            return "a section"
+        case str():
+            return f"the text {value!r}"
+        case _:
+            return json.dumps(value)

@@ -1,0 +1,234 @@
+"""Rules that span sections of a config, or depend on which keys were written.
+
+Two kinds: keys that do nothing in a given config (an error where the user wrote them, and left out of the
+resolved file), and values that contradict each other. Each rule names the sections it reads, so the rules
+can speak on the sound sections of a config that has other problems.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+from kgcv.config.schema import AugmentConfig, Config
+from kgcv.config.yaml_source import KeyPath
+
+Finding = tuple[KeyPath, str]
+"""The path of a key and what is wrong with it."""
+
+MAGNITUDES = ("max_rotate", "max_zoom", "max_shear", "max_lighting", "affine_probability")
+
+FORMATS = {
+    "single": ("auto", "probabilities", "probability", "label", "index"),
+    "multi": ("auto", "probabilities", "tags"),
+    "regression": ("auto", "numbers"),
+}
+"""The forms of a submission that fit each task."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Keys that act only in some configs."""
+
+    keys: tuple[str, ...]
+    """The keys, as `section.key`."""
+    needs: str
+    """What they need, for the message."""
+    acts: Callable[[Config], bool]
+    reads: tuple[str, ...]
+    """The sections that `acts` looks at."""
+
+
+_SCOPES = (
+    Scope(("split.valid_fraction",), "split.kind: holdout", lambda c: c.split.kind == "holdout", ("split",)),
+    Scope(
+        ("split.stratify", "split.seed"),
+        "split.kind: holdout or folds",
+        lambda c: c.split.kind in ("holdout", "folds"),
+        ("split",),
+    ),
+    Scope(("split.num_folds",), "split.kind: folds", lambda c: c.split.kind == "folds", ("split",)),
+    Scope(("split.folder",), "split.kind: folder", lambda c: c.split.kind == "folder", ("split",)),
+    Scope(
+        ("split.column", "split.file"), "split.kind: column", lambda c: c.split.kind == "column", ("split",)
+    ),
+    Scope(
+        ("data.train.id_column", "data.train.label_columns"),
+        "data.train.labels",
+        lambda c: c.data.train.labels is not None,
+        ("data",),
+    ),
+    Scope(
+        ("data.train.label_separator",),
+        "data.train.labels and data.task: multi or auto",
+        lambda c: c.data.train.labels is not None and c.data.task in ("multi", "auto"),
+        ("data",),
+    ),
+    Scope(
+        ("resize.enlarge",), "resize.store: packed or jpeg", lambda c: c.resize.store != "none", ("resize",)
+    ),
+    Scope(
+        ("resize.folder",),
+        "resize.store: packed or jpeg, or a stage with precompute",
+        lambda c: c.resize.store != "none" or any(stage.precompute for stage in c.stages),
+        ("resize", "stages"),
+    ),
+    Scope(
+        ("model.pretrained",),
+        "no model.weights, which are loaded instead",
+        lambda c: c.model.weights is None or not c.model.pretrained,
+        ("model",),
+    ),
+    Scope(
+        ("model.binary_output",),
+        "data.task: single or auto",
+        lambda c: c.data.task in ("single", "auto"),
+        ("data", "model"),
+    ),
+    Scope(
+        ("train.label_smoothing",),
+        "data.task: single, multi or auto",
+        lambda c: c.data.task != "regression",
+        ("data",),
+    ),
+    Scope(
+        ("tta.plain_weight",), "tta.views other than identity", lambda c: c.tta.views != "identity", ("tta",)
+    ),
+    Scope(
+        ("decision.threshold",),
+        "data.task: multi or auto",
+        lambda c: c.data.task in ("multi", "auto"),
+        ("data",),
+    ),
+    Scope(
+        ("submission.positive_class",),
+        "submission.format: probability or auto, and data.task: single or auto",
+        lambda c: c.submission.format in ("probability", "auto") and c.data.task in ("single", "auto"),
+        ("data", "submission"),
+    ),
+)
+
+
+def idle_keys(config: Config, broken: Collection[str] = ()) -> Iterator[Finding]:
+    """Every key that does nothing in `config`, written or not, with what it would need.
+
+    Rules that read one of the `broken` sections are left out.
+    """
+    for scope in _SCOPES:
+        if not set(scope.reads) & set(broken) and not scope.acts(config):
+            yield from (
+                (tuple(key.split(".")), f"does nothing here; it needs {scope.needs}") for key in scope.keys
+            )
+    if not {"data", "augment", "stages"} & set(broken):
+        yield from _idle_augmentation(config)
+
+
+def contradictions(config: Config, broken: Collection[str] = ()) -> Iterator[Finding]:
+    """Values of `config` that cannot go together; rules that read a `broken` section are left out."""
+    for rule, reads in _RULES:
+        if not set(reads) & set(broken):
+            yield from rule(config)
+
+
+def _idle_augmentation(config: Config) -> Iterator[Finding]:
+    sections: dict[KeyPath, AugmentConfig] = {("augment",): config.augment}
+    for index, stage in enumerate(config.stages):
+        if stage.augment is not None:
+            sections["stages", index, "augment"] = stage.augment
+    for path, augment in sections.items():
+        if augment.preset == "none":
+            text = "does nothing here; it needs a preset other than none"
+            yield from (((*path, key), text) for key in MAGNITUDES)
+        if config.data.task == "regression":
+            text = "does nothing here; it needs data.task: single, multi or auto"
+            yield from (((*path, key), text) for key in ("mixup", "cutmix"))
+
+
+def _source_of_labels(config: Config) -> Iterator[Finding]:
+    data, split = config.data, config.split
+    if split.kind == "column" and split.file is None and data.train.labels is None:
+        yield ("split", "column"), "needs a CSV file; give split.file or data.train.labels"
+    num_columns = len(data.train.label_columns)
+    if data.task == "single" and num_columns > 1:
+        yield ("data", "train", "label_columns"), f"task: single has one label column, got {num_columns}"
+
+
+def _stored_channels(config: Config) -> Iterator[Finding]:
+    channels = config.model.channels
+    if config.resize.store == "jpeg" and channels not in (1, 3):
+        yield ("resize", "store"), f"jpeg holds 1 or 3 channels, not {channels} (model.channels); use packed"
+
+
+def _form_of_submission(config: Config) -> Iterator[Finding]:
+    task, form = config.data.task, config.submission.format
+    if task != "auto" and form not in FORMATS[task]:
+        fitting = ", ".join(FORMATS[task])
+        yield ("submission", "format"), f"{form} does not fit data.task: {task}; use one of {fitting}"
+
+
+def _stage_after_stage(config: Config) -> Iterator[Finding]:
+    if config.stages[0].keep_optimizer:
+        yield ("stages", 0, "keep_optimizer"), "the first stage has no optimizer to go on with"
+    for index, (before, stage) in enumerate(pairwise(config.stages), start=1):
+        if stage.image_size < before.image_size and not stage.may_shrink:
+            yield (
+                ("stages", index, "image_size"),
+                f"{stage.image_size} is below the {before.image_size} of the stage before; "
+                "if that is meant, add may_shrink: true",
+            )
+
+
+def _cycles(config: Config) -> Iterator[Finding]:
+    for index, stage in enumerate(config.stages):
+        schedule = stage.schedule or config.train.schedule
+        if schedule != "cosine" and stage.cycle_mult != 1:
+            yield (
+                ("stages", index, "cycle_mult"),
+                f"must be 1 with schedule: {schedule}, got {stage.cycle_mult}; only cosine has restarts",
+            )
+
+
+def _layer_groups(config: Config) -> Iterator[Finding]:
+    num_groups = config.model.num_groups
+    for index, stage in enumerate(config.stages):
+        num_rates = len(stage.lr)
+        if stage.precompute and num_rates != 1:
+            yield (
+                ("stages", index, "lr"),
+                f"a precompute stage trains the head alone and has 1, got {num_rates}",
+            )
+        elif num_rates not in (1, num_groups):
+            text = f"must have 1 value, or one for each of the {num_groups} layer groups (model.num_groups)"
+            yield ("stages", index, "lr"), f"{text}, got {num_rates}"
+        if (stage.frozen_groups or 0) >= num_groups:
+            text = f"must be less than model.num_groups ({num_groups}), got {stage.frozen_groups}"
+            yield ("stages", index, "frozen_groups"), text
+
+
+def _precompute(config: Config) -> Iterator[Finding]:
+    for index, stage in enumerate(config.stages):
+        if not stage.precompute:
+            continue
+        augment = stage.augment or config.augment
+        if augment.preset != "none" or augment.mixup or augment.cutmix:
+            yield (
+                ("stages", index, "precompute"),
+                "precompute runs the body once, so augmentation cannot act; "
+                "give this stage augment: {preset: none}, or take precompute out",
+            )
+        if stage.bn_frozen:
+            text = "has no use with precompute: the body stands still anyway, and the head has to learn"
+            yield ("stages", index, "bn_frozen"), text
+
+
+_RULES: tuple[tuple[Callable[[Config], Iterator[Finding]], tuple[str, ...]], ...] = (
+    (_source_of_labels, ("data", "split")),
+    (_stored_channels, ("resize", "model")),
+    (_form_of_submission, ("data", "submission")),
+    (_stage_after_stage, ("stages",)),
+    (_cycles, ("stages", "train")),
+    (_layer_groups, ("stages", "model")),
+    (_precompute, ("stages", "augment")),
+)
+"""Each rule and the sections it reads."""

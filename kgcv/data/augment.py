@@ -1,0 +1,146 @@
+"""Batches of images on the device: one composed warp with one interpolation, light, and normalisation.
+
+A warp is a 2 x 3 matrix that maps a place in the output square to a place in the input square, both in [-1, 1] with
+y downwards, as torch's `affine_grid` has it. Shapes: B batch, C channels, E side of the input, S side of the output.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812  torch's own name for it
+from torch import Tensor
+
+from kgcv.config.schema import AugmentConfig
+
+NUM_DRAWS = 12
+"""Random numbers an image may use, in the order in which `draw_changes` takes them."""
+
+IDENTITY = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+
+DIHEDRAL = np.array(
+    [
+        [[cos, -sin * flip, 0.0], [sin, cos * flip, 0.0]]
+        for flip in (1.0, -1.0)
+        for cos, sin in ((1.0, 0.0), (0.0, 1.0), (-1.0, 0.0), (0.0, -1.0))
+    ]
+)
+"""`(8, 2, 3)`: the symmetries of the square; four rotations, then the same of the mirrored image. The first is plain."""
+
+MIRROR = np.array([[-1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+"""Left and right exchanged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What happens to each image of a batch."""
+
+    offsets: np.ndarray
+    """`(B,)` float in [0, 1]: where along the longer side the square is cut; 0.5 is the middle."""
+    warps: np.ndarray
+    """`(B, 2, 3)` float64."""
+    brightness: np.ndarray
+    """`(B,)`: added to pixels in [0, 1]."""
+    contrast: np.ndarray
+    """`(B,)`: factor of the distance from the image's mean."""
+
+    def rows(self, chosen: np.ndarray | slice) -> Changes:
+        """The changes of some images only."""
+        return Changes(self.offsets[chosen], self.warps[chosen], self.brightness[chosen], self.contrast[chosen])
+
+
+def draw_changes(draws: np.ndarray, config: AugmentConfig) -> Changes:
+    """Turn uniform numbers into changes; the magnitudes and chances are fastai 0.7's (`transforms_*`).
+
+    `basic` rotates, zooms and shears, each with its own chance of `affine_probability`, cuts the square anywhere and
+    changes the light; `side_on` also mirrors every second image; `top_down` also turns it by one of the eight
+    symmetries. `none` cuts the square anywhere along the longer side, as the course's plain training did, and no more.
+
+    Args:
+        draws: `(B, NUM_DRAWS)` float64 in [0, 1).
+        config: the preset and its magnitudes.
+    """
+    size = len(draws)
+    column = iter(draws.T)
+    offsets = next(column)
+    if config.preset == "none":
+        return Changes(offsets, np.tile(IDENTITY, (size, 1, 1)), np.zeros(size), np.ones(size))
+
+    def symmetric(limit: float) -> np.ndarray:
+        """Uniform in +-limit with the chance of `affine_probability`, else 0."""
+        value, chance = next(column), next(column)
+        return np.where(chance < config.affine_probability, (2 * value - 1) * limit, 0.0)
+
+    angles = np.deg2rad(symmetric(config.max_rotate))
+    shears = np.tan(np.deg2rad(symmetric(config.max_shear)))
+    zooms = 1 + np.abs(symmetric(config.max_zoom - 1))
+    shifts = (1 - 1 / zooms)[:, None] * (2 * np.stack([next(column), next(column)], axis=1) - 1)
+    turns = _turns(next(column), config)
+    brightness = (2 * next(column) - 1) * config.max_lighting
+    change = (2 * next(column) - 1) * config.max_lighting
+    contrast = np.where(change >= 0, 1 + change, 1 / (1 - change))
+    return Changes(offsets, _compose(angles, shears, zooms, shifts, turns), brightness, contrast)
+
+
+def _turns(draws: np.ndarray, config: AugmentConfig) -> np.ndarray:
+    """`(B, 2, 2)`: the symmetry of each image, of those the preset allows, all alike likely."""
+    allowed = {
+        "basic": IDENTITY[None],
+        "side_on": np.stack([IDENTITY, MIRROR]),
+        "top_down": DIHEDRAL,
+    }[config.preset]
+    turns: np.ndarray = allowed[(draws * len(allowed)).astype(int), :, :2]
+    return turns
+
+
+def _compose(
+    angles: np.ndarray, shears: np.ndarray, zooms: np.ndarray, shifts: np.ndarray, turns: np.ndarray
+) -> np.ndarray:
+    """`(B, 2, 3)`: symmetry first, then shear, rotation, magnification, and the shift of the window."""
+    cos, sin, one, zero = np.cos(angles), np.sin(angles), np.ones_like(angles), np.zeros_like(angles)
+    rotate = np.stack([np.stack([cos, -sin], -1), np.stack([sin, cos], -1)], -2)
+    shear = np.stack([np.stack([one, shears], -1), np.stack([zero, one], -1)], -2)
+    linear = rotate @ shear @ turns / zooms[:, None, None]
+    return np.concatenate([linear, shifts[:, :, None]], axis=2)
+
+
+def prepare(images: Tensor, changes: Changes, image_size: int, mean: Tensor, std: Tensor) -> Tensor:
+    """Warp, light and normalise a batch, on the device it is on.
+
+    Pixels outside the input are its reflection. With E = S and the plain warp no pixel changes.
+
+    Args:
+        images: `(B, C, E, E)` uint8.
+        changes: for these B images (offsets are the loader's affair and are not read here).
+        image_size: S.
+        mean: `(C,)` float32, of pixels in [0, 1], on the same device.
+        std: `(C,)` float32, likewise.
+
+    Returns:
+        `(B, C, S, S)` float32.
+    """
+    pixels = warp(images.float() / 255, changes.warps, image_size)
+    if changes.brightness.any() or (changes.contrast != 1).any():
+        pixels = _light(pixels, _column(changes.brightness, pixels), _column(changes.contrast, pixels))
+    return (pixels - mean[:, None, None]) / std[:, None, None]
+
+
+def warp(pixels: Tensor, warps: np.ndarray, size: int) -> Tensor:
+    """Sample `pixels` `(B, C, E, E)` at the places `warps` `(B, 2, 3)` say: `(B, C, size, size)`, bilinear."""
+    if pixels.shape[-1] == size and (warps == IDENTITY).all():
+        return pixels
+    theta = torch.as_tensor(warps, dtype=pixels.dtype, device=pixels.device)
+    grid = F.affine_grid(theta, [len(pixels), pixels.shape[1], size, size], align_corners=False)
+    return F.grid_sample(pixels, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+
+
+def _light(pixels: Tensor, brightness: Tensor, contrast: Tensor) -> Tensor:
+    """Contrast about each image's mean, then brightness, cut to [0, 1] (fastai 0.7, `lighting`)."""
+    centre = pixels.mean(dim=(1, 2, 3), keepdim=True)
+    return ((pixels - centre) * contrast + centre + brightness).clamp(0, 1)
+
+
+def _column(values: np.ndarray, like: Tensor) -> Tensor:
+    return torch.as_tensor(values, dtype=like.dtype, device=like.device)[:, None, None, None]

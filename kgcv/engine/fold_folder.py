@@ -1,0 +1,56 @@
+"""The folder of one fold: what training leaves in it, each file whole or absent."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from kgcv.files import write_json, write_text
+from kgcv.model.checkpoint import WeightsCard, read_state, save_state, save_weights
+from kgcv.model.vision import VisionModel
+
+
+@dataclass(frozen=True, slots=True)
+class FoldFolder:
+    """`runs/<name>/fold<i>`: last.pt, best.safetensors, best.json, metrics.jsonl, predictions."""
+
+    path: Path
+
+    @property
+    def last_state(self) -> Path:
+        """The state training goes on from."""
+        return self.path / "last.pt"
+
+    @property
+    def best_weights(self) -> Path:
+        """The weights with the best validation score."""
+        return self.path / "best.safetensors"
+
+    @property
+    def metrics(self) -> Path:
+        """One JSON line an epoch; equal runs give equal bytes."""
+        return self.path / "metrics.jsonl"
+
+    def predictions(self, part: str) -> Path:
+        """Predictions for `part` `valid` or `test`."""
+        return self.path / f"{part}.npz"
+
+    def write_state(self, state: dict[str, Any], history: list[dict[str, Any]]) -> None:
+        """Write the metrics so far, then the state."""
+        write_text(self.metrics, "".join(json.dumps(line) + "\n" for line in history))
+        save_state(self.last_state, state)
+
+    def read_state(self) -> dict[str, Any] | None:
+        """The last state, or None if training has not saved any yet."""
+        return read_state(self.last_state) if self.last_state.exists() else None
+
+    def write_best(self, model: VisionModel, card: WeightsCard, scores: dict[str, float]) -> None:
+        """Keep `model` as the best so far."""
+        save_weights(self.best_weights, model, card)
+        write_json(self.path / "best.json", {**asdict(card), "scores": scores})
+
+    def write_stage(self, model: VisionModel, card: WeightsCard) -> None:
+        """Keep `model` as the weights at the end of its stage."""
+        save_weights(self.path / f"stage{card.stage}.safetensors", model, card)

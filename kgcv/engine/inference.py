@@ -1,0 +1,76 @@
+"""From images to probabilities or numbers: the one function behind validation, tta and predict-one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from kgcv.data.loader import BatchRequest
+from kgcv.engine.inputs import Inputs, split_rows
+from kgcv.engine.runtime import Runtime
+from kgcv.engine.tta import PLAIN, AnyView, group_by_squares
+from kgcv.errors import StopRequested
+from kgcv.events import Reporter, Silent, StopCheck, TaskAdvanced, never_stop
+from kgcv.model.heads import Objective
+from kgcv.model.vision import VisionModel
+
+
+@dataclass(frozen=True, slots=True)
+class Predictor:
+    """A model with everything it needs to predict."""
+
+    model: VisionModel
+    objective: Objective
+    inputs: Inputs
+    batch_size: int
+    runtime: Runtime
+    reporter: Reporter = Silent()
+    """Hears one `TaskAdvanced` for each batch and view."""
+    should_stop: StopCheck = never_stop
+
+    @torch.inference_mode()
+    def predict(
+        self, rows: np.ndarray, views: Sequence[AnyView] = (PLAIN,), weights: Sequence[float] = (1.0,)
+    ) -> np.ndarray:
+        """The weighted mean over views of probabilities (or numbers) for the images `rows`, in their order.
+
+        Views are added up as they come, so memory does not grow with them. Views of the same squares are computed
+        from one reading.
+
+        Args:
+            rows: `(N,)` int64, rows of the inputs.
+            views: one or more.
+            weights: one a view, adding up to 1.
+
+        Returns:
+            `(N, C)` float32.
+
+        Raises:
+            StopRequested: a signal arrived between two batches.
+            DataError: an image cannot be read.
+        """
+        self.model.eval()
+        total = np.zeros((len(rows), self.objective.num_classes), dtype=np.float32)
+        for group in group_by_squares(views):
+            self._add_group(total, rows, [views[index] for index in group], [weights[index] for index in group])
+        return total
+
+    def _add_group(
+        self, total: np.ndarray, rows: np.ndarray, views: Sequence[AnyView], weights: Sequence[float]
+    ) -> None:
+        pieces = split_rows(rows, self.batch_size)
+        requests = (BatchRequest(piece, views[0].changes(piece).offsets) for piece in pieces)
+        start = 0
+        for piece, batch in zip(pieces, self.inputs.read(requests), strict=True):
+            if (signal := self.should_stop()) is not None:
+                raise StopRequested(signal, "stopped while predicting; nothing was written")
+            for view, weight in zip(views, weights, strict=True):
+                ready = self.inputs.ready(batch, view.changes(piece))
+                with self.runtime.autocast():
+                    logits = self.inputs.logits(self.model, ready)
+                total[start : start + len(piece)] += weight * self.objective.values(logits).cpu().numpy()
+                self.reporter.report(TaskAdvanced(len(piece)))
+            start += len(piece)

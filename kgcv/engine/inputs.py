@@ -1,0 +1,87 @@
+"""What the model is fed with: images from a store, or features computed beforehand.
+
+Both answer the same two questions, so that training, validation and prediction do not know which they have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kgcv.data.augment import Changes, prepare
+from kgcv.data.images import ImageSource
+from kgcv.data.loader import BatchRequest, read_batches
+from kgcv.engine.runtime import Runtime
+from kgcv.model.vision import Normalization, VisionModel
+
+
+class Inputs(Protocol):
+    """A source of batches for the model."""
+
+    def read(self, requests: Iterable[BatchRequest]) -> Iterator[Tensor]:
+        """The raw batches of `requests`, in order, read ahead."""
+        ...
+
+    def ready(self, batch: Tensor, changes: Changes) -> Tensor:
+        """A raw batch with its changes made, on the device."""
+        ...
+
+    def logits(self, model: VisionModel, ready: Tensor) -> Tensor:
+        """The model's `(B, O)` outputs for a ready batch."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ImageInputs:
+    """Squares of images, `(B, C, edge, edge)` uint8, made `(B, C, image_size, image_size)` float32 on the device."""
+
+    source: ImageSource
+    edge: int
+    image_size: int
+    normalization: Normalization
+    runtime: Runtime
+
+    def read(self, requests: Iterable[BatchRequest]) -> Iterator[Tensor]:
+        """uint8 squares on the CPU."""
+        return read_batches(self.source, self.edge, requests, self.runtime.workers)
+
+    def ready(self, batch: Tensor, changes: Changes) -> Tensor:
+        """Warped, lit and normalised on the device."""
+        device = self.runtime.device
+        mean, std = (torch.tensor(v, device=device) for v in (self.normalization.mean, self.normalization.std))
+        return self.runtime.place(prepare(batch.to(device), changes, self.image_size, mean, std))
+
+    def logits(self, model: VisionModel, ready: Tensor) -> Tensor:
+        """Body and head."""
+        return model(ready)  # type: ignore[no-any-return]  # nn.Module returns Any
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureInputs:
+    """Outputs of a frozen body, `(N, F)` float32, one row a sample; the head is all that runs."""
+
+    features: Tensor
+    runtime: Runtime
+
+    def read(self, requests: Iterable[BatchRequest]) -> Iterator[Tensor]:
+        """Rows of the features."""
+        for request in requests:
+            yield self.features[torch.from_numpy(request.rows)]
+
+    def ready(self, batch: Tensor, changes: Changes) -> Tensor:
+        """The batch on the device; there is nothing left to change."""
+        return batch.to(self.runtime.device)
+
+    def logits(self, model: VisionModel, ready: Tensor) -> Tensor:
+        """The head alone."""
+        return model.head(ready)  # type: ignore[no-any-return]
+
+
+def split_rows(rows: np.ndarray, batch_size: int) -> list[np.ndarray]:
+    """`rows` in consecutive pieces of `batch_size`; the last may be shorter."""
+    return [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]

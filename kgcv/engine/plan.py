@@ -1,0 +1,114 @@
+"""What a stage will do, resolved from the config: every number that the trainer needs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from kgcv.config.schema import AugmentConfig, Config
+from kgcv.data.augment import NUM_DRAWS, Changes, draw_changes
+from kgcv.data.resize import stored_edge
+from kgcv.engine.inputs import split_rows
+from kgcv.engine.randomness import epoch_draws, epoch_order
+from kgcv.engine.schedule import StageSchedule, cycle_epochs
+
+
+@dataclass(frozen=True, slots=True)
+class StepPlan:
+    """One optimizer step: the batches whose gradients it adds up."""
+
+    index: int
+    """Number within the epoch, from 0."""
+    positions: tuple[np.ndarray, ...]
+    """For each batch, `(B,)` positions among the training rows."""
+    changes: tuple[Changes, ...]
+    """For each batch, what happens to its images."""
+
+    @property
+    def num_images(self) -> int:
+        """Images in all its batches."""
+        return sum(len(batch) for batch in self.positions)
+
+
+@dataclass(frozen=True, slots=True)
+class StagePlan:
+    """A stage, resolved."""
+
+    index: int
+    num_stages: int
+    image_size: int
+    edge: int
+    """Shortest edge of the stored copies."""
+    batch_size: int
+    accumulate: int
+    frozen_groups: int
+    lrs: tuple[float, ...]
+    """One a layer group."""
+    augment: AugmentConfig
+    bn_frozen: bool
+    num_epochs: int
+    num_train: int
+    """Images that train."""
+    schedule: StageSchedule
+    seed: int
+    keep_optimizer: bool
+    keep_weights: bool
+    precompute: bool
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimizer steps in an epoch."""
+        return steps_per_epoch(self.num_train, self.batch_size, self.accumulate)
+
+    def steps(self, epoch: int, first: int = 0) -> Iterator[StepPlan]:
+        """The steps of an epoch from number `first` on; a function of seed, stage and epoch alone."""
+        order = epoch_order(self.seed, self.index, epoch, self.num_train)
+        draws = epoch_draws(self.seed, self.index, epoch, self.num_train, NUM_DRAWS)
+        batches = _without_lone_image(split_rows(order, self.batch_size))
+        for index in range(first, self.steps_per_epoch):
+            positions = tuple(batches[index * self.accumulate : (index + 1) * self.accumulate])
+            yield StepPlan(index, positions, tuple(draw_changes(draws[p], self.augment) for p in positions))
+
+
+def plan_stage(config: Config, index: int, num_train: int, num_groups: int) -> StagePlan:
+    """The plan of stage `index` for `num_train` images and a model of `num_groups` layer groups."""
+    stage, train = config.stages[index], config.train
+    batch_size = stage.batch_size or train.batch_size
+    frozen = num_groups - 1 if stage.frozen else (stage.frozen_groups or 0)
+    steps = steps_per_epoch(num_train, batch_size, train.accumulate)
+    epochs = cycle_epochs(stage)
+    return StagePlan(
+        index=index,
+        num_stages=len(config.stages),
+        image_size=stage.image_size,
+        edge=stored_edge(stage.image_size, config.resize.ratio),
+        batch_size=batch_size,
+        accumulate=train.accumulate,
+        frozen_groups=frozen,
+        lrs=stage.lr * num_groups if len(stage.lr) == 1 else stage.lr,
+        augment=stage.augment or config.augment,
+        bn_frozen=stage.bn_frozen,
+        num_epochs=sum(epochs),
+        num_train=num_train,
+        schedule=StageSchedule(stage.schedule or train.schedule, tuple(n * steps for n in epochs)),
+        seed=train.seed,
+        keep_optimizer=stage.keep_optimizer,
+        keep_weights=stage.keep_stage_weights,
+        precompute=stage.precompute,
+    )
+
+
+def steps_per_epoch(num_train: int, batch_size: int, accumulate: int) -> int:
+    """Optimizer steps that `num_train` images make; a lone last image makes none."""
+    num_batches = math.ceil(num_train / batch_size)
+    if num_batches > 1 and num_train % batch_size == 1:
+        num_batches -= 1
+    return math.ceil(num_batches / accumulate)
+
+
+def _without_lone_image(batches: list[np.ndarray]) -> list[np.ndarray]:
+    """Leave out a last batch of one image, over which batch norm has no variance; another epoch will have it."""
+    return batches[:-1] if len(batches) > 1 and len(batches[-1]) == 1 else batches

@@ -1,0 +1,91 @@
+"""Where and how the model runs: device, precision, memory format, place among several processes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from kgcv.config.schema import TrainConfig
+from kgcv.errors import ConfigError
+
+ModelT = TypeVar("ModelT", bound=nn.Module)
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """Resolved once a command; everything that touches the device takes it."""
+
+    device: torch.device
+    bfloat16: bool
+    """Run forward passes under bfloat16 autocast; weights stay float32."""
+    channels_last: bool
+    workers: int
+    """Threads that read images."""
+    rank: int = 0
+    world_size: int = 1
+
+    @contextmanager
+    def autocast(self) -> Iterator[None]:
+        """The precision of a forward pass."""
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.bfloat16):
+            yield
+
+    def place(self, images: Tensor) -> Tensor:
+        """`images` `(B, C, H, W)` on the device, in the model's memory format."""
+        images = images.to(self.device, non_blocking=True)
+        return images.contiguous(memory_format=torch.channels_last) if self.channels_last else images
+
+    def place_model(self, model: ModelT) -> ModelT:
+        """`model` on the device, in the memory format chosen."""
+        model = model.to(self.device)
+        return model.to(memory_format=torch.channels_last) if self.channels_last else model
+
+
+def resolve_runtime(config: TrainConfig, model: nn.Module) -> Runtime:
+    """The runtime that `config` asks for on this machine, for `model`.
+
+    Raises:
+        ConfigError: the device is not there, or has no bfloat16 though it was asked for by name.
+    """
+    device = _find_device(config.device)
+    bfloat16 = config.precision == "bfloat16" or (config.precision == "auto" and has_native_bfloat16(device))
+    channels_last = config.channels_last == "yes" or (config.channels_last == "auto" and is_convolutional(model))
+    workers = config.workers or min(8, os.cpu_count() or 1)
+    return Runtime(device=device, bfloat16=bfloat16, channels_last=channels_last, workers=workers)
+
+
+def _find_device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError([f"train.device: {name!r} cannot be used on this machine: {reason}"]) from error
+    return device
+
+
+def has_native_bfloat16(device: torch.device) -> bool:
+    """Whether `device` multiplies in bfloat16 in hardware.
+
+    Emulated bfloat16 is slower than float32: 17 s against 1.2 s for a resnet34 step (batch 16, 128 px) on two AVX2
+    cores, measured.
+    """
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type == "cpu":
+        return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    return False
+
+
+def is_convolutional(model: nn.Module) -> bool:
+    """Whether channels_last pays: more than one convolution looks at a neighbourhood (a transformer's patches are one)."""
+    spatial = [m for m in model.modules() if isinstance(m, nn.Conv2d) and max(m.kernel_size) > 1]
+    return len(spatial) > 1

@@ -1,0 +1,60 @@
+"""Forward and backward of one optimizer step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from kgcv.engine.inputs import Inputs
+from kgcv.engine.mixing import build_mixup, mix
+from kgcv.engine.plan import StagePlan, StepPlan
+from kgcv.engine.runtime import Runtime
+from kgcv.model.heads import Objective
+from kgcv.model.vision import VisionModel
+
+
+class Stepper:
+    """Computes gradients for the steps of one stage."""
+
+    def __init__(
+        self,
+        model: VisionModel,
+        objective: Objective,
+        plan: StagePlan,
+        inputs: Inputs,
+        runtime: Runtime,
+        compiled: bool = False,
+    ) -> None:
+        self.model = model
+        # The compiled module shares the weights and answers to the same names.
+        self.runner: nn.Module = torch.compile(model) if compiled else model  # type: ignore[assignment]
+        self.objective = objective
+        self.inputs = inputs
+        self.runtime = runtime
+        self.mixup = build_mixup(plan.augment, objective.num_classes)
+
+    def backward(self, step: StepPlan, batches: Sequence[Tensor], targets: Sequence[Tensor]) -> float:
+        """Set the gradients of a step, as if its batches were one.
+
+        Args:
+            step: says how each image is changed.
+            batches: raw batches from the inputs.
+            targets: for each batch, `(B,)` int64 or `(B, C)` float32, on the device.
+
+        Returns:
+            The mean loss over the step's images; gradients are not usable if it is not finite.
+        """
+        self.model.zero_grad(set_to_none=True)
+        total = 0.0
+        for batch, truth, changes in zip(batches, targets, step.changes, strict=True):
+            ready = self.inputs.ready(batch, changes)
+            if self.mixup is not None:
+                ready, truth = mix(self.mixup, ready, truth, self.objective.num_classes)
+            with self.runtime.autocast():
+                logits = self.inputs.logits(self.runner, ready)  # type: ignore[arg-type]
+                loss = self.objective.loss(logits, truth) * (len(batch) / step.num_images)
+            loss.backward()  # type: ignore[no-untyped-call]
+            total += loss.item()
+        return total

@@ -1,0 +1,287 @@
+"""Training one stage: steps, validation, the best weights, and a state that can be saved between any two steps.
+
+Across stages the rule is: raw weights and their moving average both go on from where the stage before left them; the
+optimizer is new unless `keep_optimizer`; the best weights are those with the best validation score of the whole run,
+whatever stage they come from, the earlier of equals.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+import numpy as np
+import torch
+from timm.utils import ModelEmaV3
+from torch import Tensor
+from torch.optim import Optimizer
+
+from kgcv.config.schema import TrainConfig
+from kgcv.data.loader import BatchRequest
+from kgcv.engine.fold_folder import FoldFolder
+from kgcv.engine.inference import Predictor
+from kgcv.engine.inputs import Inputs
+from kgcv.engine.optim import build_optimizer, clip_gradients, load_optimizer_state, optimizer_state, set_rates
+from kgcv.engine.plan import StagePlan, StepPlan
+from kgcv.engine.progress import Progress
+from kgcv.engine.randomness import preserved_generators, seed_step
+from kgcv.engine.runtime import Runtime
+from kgcv.engine.step import Stepper
+from kgcv.errors import StopRequested, TrainingDivergedError
+from kgcv.events import EpochDone, Reporter, StageDone, StageStarted, StepDone, StopCheck
+from kgcv.model.checkpoint import WeightsCard
+from kgcv.model.heads import Objective
+from kgcv.model.vision import VisionModel
+from kgcv.scoring.metrics import Metric
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Which samples train, which validate, and what they are."""
+
+    targets: np.ndarray
+    """`(N,)` int64 or `(N, C)` float32, for all samples."""
+    train_rows: np.ndarray
+    """`(n,)` int64."""
+    valid_rows: np.ndarray
+    class_names: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Trainer:
+    """Trains a model stage by stage in one fold's folder."""
+
+    model: VisionModel
+    objective: Objective
+    config: TrainConfig
+    samples: Samples
+    metrics: tuple[Metric, ...]
+    """Computed after each epoch; the first, the competition's, decides which weights are best."""
+    runtime: Runtime
+    folder: FoldFolder
+    reporter: Reporter
+    should_stop: StopCheck
+    channels: int = 3
+    progress: Progress = field(default_factory=Progress)
+    ema: ModelEmaV3 | None = None
+    optimizer: Optimizer | None = None
+    saved_optimizer: dict[str, Any] | None = None
+    """Optimizer state read from a checkpoint, or left by the stage before."""
+
+    def __post_init__(self) -> None:
+        self.runtime.place_model(self.model)
+        if self.config.ema_decay > 0 and self.ema is None:
+            # Warm-up lets the average follow closely at first: 1 - (1 + step)^(-2/3), up to ema_decay.
+            self.ema = ModelEmaV3(self.model, decay=self.config.ema_decay, use_warmup=True)
+
+    @property
+    def model_in_use(self) -> VisionModel:
+        """The weights that are validated and kept: the moving average where there is one."""
+        return self.ema.module if self.ema is not None else self.model
+
+    def fit(self, plan: StagePlan, train_inputs: Inputs, valid_inputs: Inputs) -> None:
+        """Train one stage, from where `progress` stands to the stage's end.
+
+        Args:
+            plan: the stage.
+            train_inputs: rows are those of `samples.targets`.
+            valid_inputs: likewise.
+
+        Raises:
+            StopRequested: a signal arrived; the state has been saved.
+            TrainingDivergedError: the loss became NaN or infinite; nothing was saved since the last epoch.
+        """
+        self._begin(plan)
+        stepper = Stepper(
+            self.model, self.objective, plan, train_inputs, self.runtime, compiled=self.config.compile
+        )
+        predictor = Predictor(
+            self.model_in_use,
+            self.objective,
+            valid_inputs,
+            plan.batch_size,
+            self.runtime,
+            should_stop=self.should_stop,
+        )
+        with preserved_generators():
+            while self.progress.epoch < plan.num_epochs and not self._is_stale():
+                started = time.perf_counter()
+                self._run_epoch(plan, stepper)
+                self._end_epoch(plan, predictor, time.perf_counter() - started)
+        self._end_stage(plan)
+
+    def _begin(self, plan: StagePlan) -> None:
+        self.model.freeze(plan.frozen_groups)
+        self.optimizer = build_optimizer(self.model, self.config)
+        goes_on = plan.keep_optimizer or self.progress.stage_steps > 0
+        if goes_on and self.saved_optimizer is not None:
+            load_optimizer_state(self.optimizer, self.saved_optimizer)
+        self.reporter.report(
+            StageStarted(
+                stage=plan.index,
+                image_size=plan.image_size,
+                batch_size=plan.batch_size,
+                num_epochs=plan.num_epochs,
+                steps_per_epoch=plan.steps_per_epoch,
+                frozen_groups=plan.frozen_groups,
+                num_groups=self.model.num_groups,
+                num_stages=plan.num_stages,
+            )
+        )
+
+    def _run_epoch(self, plan: StagePlan, stepper: Stepper) -> None:
+        """The steps of the current epoch that are still to do."""
+        self.model.set_training(plan.frozen_groups, plan.bn_frozen)
+        steps = list(plan.steps(self.progress.epoch, first=self.progress.step))
+        requests = (
+            BatchRequest(self.samples.train_rows[positions], changes.offsets)
+            for step in steps
+            for positions, changes in zip(step.positions, step.changes, strict=True)
+        )
+        batches = stepper.inputs.read(requests)
+        for step in steps:
+            self._take_step(plan, stepper, step, [next(batches) for _ in step.positions])
+
+    def _targets(self, positions: np.ndarray) -> Tensor:
+        return torch.from_numpy(self.samples.targets[self.samples.train_rows[positions]]).to(self.runtime.device)
+
+    def _take_step(self, plan: StagePlan, stepper: Stepper, step: StepPlan, batches: list[Tensor]) -> None:
+        assert self.optimizer is not None, "fit() builds the optimizer"
+        progress = self.progress
+        factor = plan.schedule.lr_factor(progress.stage_steps)
+        set_rates(self.optimizer, plan.lrs, factor, plan.schedule.momentum(progress.stage_steps))
+        seed_step(plan.seed, plan.index, progress.epoch, step.index)
+        loss = stepper.backward(step, batches, [self._targets(positions) for positions in step.positions])
+        if not math.isfinite(loss):
+            raise TrainingDivergedError(
+                f"the loss became {loss} in stage {plan.index}, epoch {progress.epoch}, step {step.index}; "
+                "the weights of the last epoch are kept; a lower lr or train.clip_norm may help"
+            )
+        clip_gradients(self.model, self.config.clip_norm)
+        self.optimizer.step()
+        progress.add_step(loss, step.num_images)
+        if self.ema is not None:
+            self.ema.update(self.model, step=progress.total_steps)
+        lr = plan.lrs[-1] * factor
+        self.reporter.report(
+            StepDone(plan.index, progress.epoch, progress.step, progress.smoothed_loss, lr, step.num_images)
+        )
+        self._stop_if_asked()
+
+    def _stop_if_asked(self) -> None:
+        if (signal := self.should_stop()) is not None:
+            self._save_and_stop(signal)
+
+    def _save_and_stop(self, signal: int) -> NoReturn:
+        self.save()
+        progress = self.progress
+        raise StopRequested(
+            signal,
+            f"stopped and saved in stage {progress.stage}, epoch {progress.epoch}, after step {progress.step}; "
+            f"go on with: kgcv train --resume {self.folder.path.parent}",
+        )
+
+    def _end_epoch(self, plan: StagePlan, predictor: Predictor, seconds: float) -> None:
+        """Validate, note the scores, keep the weights if they are the best, save the state."""
+        try:
+            values = predictor.predict(self.samples.valid_rows)
+        except StopRequested as stop:
+            self._save_and_stop(stop.exit_code - 128)
+        targets = self.samples.targets[self.samples.valid_rows]
+        scores = {metric.name: metric.score(targets, values) for metric in self.metrics}
+        progress = self.progress
+        is_best = self._note_score(scores[self.metrics[0].name])
+        event = EpochDone(
+            stage=plan.index,
+            epoch=progress.epoch,
+            num_epochs=plan.num_epochs,
+            train_loss=progress.loss_sum / progress.num_images,
+            valid_loss=self.objective.mean_loss(values, targets),
+            scores=scores,
+            lr=plan.lrs[-1] * plan.schedule.lr_factor(progress.stage_steps - 1),
+            seconds=seconds,
+            images_per_second=progress.num_images / seconds,
+            is_best=is_best,
+        )
+        progress.history.append(_metrics_line(event, plan, progress.total_steps))
+        if is_best:
+            card = self._card(plan, event.epoch, scores[self.metrics[0].name])
+            self.folder.write_best(self.model_in_use, card, scores)
+        progress.end_epoch()
+        self.save()
+        self.reporter.report(event)
+        self._stop_if_asked()
+
+    def _note_score(self, score: float) -> bool:
+        """Whether `score` is the best of the run; counts epochs without a better one in this stage."""
+        progress = self.progress
+        is_better = self.metrics[0].is_better
+        is_best = is_better(score, progress.best_score)
+        if is_best:
+            progress.best_score = score
+        if is_better(score, progress.stage_best):
+            progress.stage_best, progress.epochs_without_gain = score, 0
+        else:
+            progress.epochs_without_gain += 1
+        return is_best
+
+    def _is_stale(self) -> bool:
+        """Whether early stopping ends this stage."""
+        return 0 < self.config.early_stopping <= self.progress.epochs_without_gain
+
+    def _card(self, plan: StagePlan, epoch: int, score: float) -> WeightsCard:
+        return WeightsCard(
+            task=self.objective.task,
+            class_names=self.samples.class_names,
+            image_size=plan.image_size,
+            edge=plan.edge,
+            channels=self.channels,
+            stage=plan.index,
+            epoch=epoch,
+            metric=self.metrics[0].name,
+            score=score,
+        )
+
+    def _end_stage(self, plan: StagePlan) -> None:
+        if plan.keep_weights:
+            last = self.progress.history[-1]
+            card = self._card(plan, last["epoch"], last["scores"][self.metrics[0].name])
+            self.folder.write_stage(self.model_in_use, card)
+        self.progress.end_stage()
+        self.save()
+        self.saved_optimizer = optimizer_state(self.optimizer) if self.optimizer is not None else None
+        self.reporter.report(StageDone(plan.index, self.folder.path))
+
+    def save(self) -> None:
+        """Write the state from which `restore` goes on, and the metrics so far."""
+        state = {
+            "progress": self.progress.as_dict(),
+            "model": self.model.state_dict(),
+            "ema": self.ema.module.state_dict() if self.ema is not None else None,
+            "optimizer": optimizer_state(self.optimizer) if self.optimizer is not None else None,
+        }
+        self.folder.write_state(state, self.progress.history)
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up the state that `save` wrote; the run goes on as if it had never stopped."""
+        self.progress = Progress(**state["progress"])
+        self.model.load_state_dict(state["model"])
+        if self.ema is not None:
+            self.ema.module.load_state_dict(state["ema"])
+        self.saved_optimizer = state["optimizer"]
+
+
+def _metrics_line(event: EpochDone, plan: StagePlan, total_steps: int) -> dict[str, Any]:
+    """One line of `metrics.jsonl`; nothing in it depends on the clock."""
+    return {
+        "stage": event.stage,
+        "epoch": event.epoch,
+        "step": total_steps,
+        "image_size": plan.image_size,
+        "lr": event.lr,
+        "train_loss": event.train_loss,
+        "valid_loss": event.valid_loss,
+        "scores": event.scores,
+        "is_best": event.is_best,
+    }

@@ -1,0 +1,116 @@
+"""Files that are whole or absent: atomic writes, hashes, archives that cannot write outside their folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from kgcv.errors import DataError
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` that takes its name when the block ends well, and vanishes when it does not.
+
+    The content is flushed to disk before the rename, the folder after it, so that a crash at any moment leaves
+    either the old file or the new one.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        yield temporary
+        _flush(temporary)
+        os.replace(temporary, path)
+        _flush(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write `content` to `path`, whole or not at all."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write `content` to `path` as UTF-8 with the line ends it has, whole or not at all."""
+    write_bytes(path, content.encode("utf-8"))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` to `path` as indented JSON, whole or not at all."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """The value stored in `path`.
+
+    Raises:
+        DataError: the file is missing or is not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise DataError(f"{path}: is not valid JSON: {error}") from error
+
+
+def hash_json(value: Any) -> str:
+    """SHA-256 of `value` as canonical JSON, in hexadecimal; equal values give equal hashes."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 of the content of `path`, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def point_latest(folder: Path) -> None:
+    """Make the link `latest` beside `folder` point to it, replacing an older one in one step."""
+    temporary = folder.with_name(f".latest.{secrets.token_hex(4)}")
+    temporary.symlink_to(folder.name)
+    os.replace(temporary, folder.with_name("latest"))
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpack a zip or tar archive into `folder`; nothing is written outside it.
+
+    Raises:
+        DataError: not an archive, damaged, or a member would land outside `folder`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        if zipfile.is_zipfile(archive):
+            _unpack_zip(archive, folder)
+        else:
+            with tarfile.open(archive) as tar:
+                tar.extractall(folder, filter="data")
+    except (tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
+        raise DataError(f"{archive}: cannot be unpacked: {error}") from error
+
+
+def _unpack_zip(archive: Path, folder: Path) -> None:
+    root = folder.resolve()
+    with zipfile.ZipFile(archive) as content:
+        for name in content.namelist():
+            if not (root / name).resolve().is_relative_to(root):
+                raise DataError(f"{archive}: member {name!r} would be written outside {folder}")
+        content.extractall(root)

@@ -1,0 +1,96 @@
+"""Weights and training state on disk: tensors and plain values only, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+
+from kgcv.config.schema import Task
+from kgcv.errors import CheckpointError
+from kgcv.files import atomic_path
+from kgcv.model.vision import VisionModel
+
+FORMAT = 1
+"""Raised when the content of a checkpoint changes so that older code cannot read it."""
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsCard:
+    """What must be known to use weights: stored with them, enforced at every load."""
+
+    task: Task
+    class_names: tuple[str, ...]
+    image_size: int
+    """Side of the square the network saw when these weights were validated, in pixels."""
+    edge: int
+    """Shortest edge to which images were scaled before the square was cut, in pixels."""
+    channels: int
+    stage: int
+    epoch: int
+    metric: str
+    score: float
+
+
+def save_weights(path: Path, model: VisionModel, card: WeightsCard) -> None:
+    """Write the weights of `model` and their card to a `.safetensors` file."""
+    tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, metadata={"kgcv": json.dumps({"format": FORMAT, **asdict(card)})})
+
+
+def read_card(path: Path) -> WeightsCard:
+    """The card of a weights file written by `save_weights`.
+
+    Raises:
+        CheckpointError: missing, damaged, or not written by kgcv.
+    """
+    try:
+        with safe_open(path, framework="pt") as content:
+            text = (content.metadata() or {}).get("kgcv")
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{path}: cannot be read as weights: {error}") from error
+    if text is None:
+        raise CheckpointError(f"{path}: was not written by kgcv")
+    values = json.loads(text)
+    if values.pop("format") != FORMAT:
+        raise CheckpointError(f"{path}: was written by another version of kgcv")
+    return WeightsCard(**{**values, "class_names": tuple(values["class_names"])})
+
+
+def load_weights(path: Path, model: VisionModel) -> None:
+    """Load the weights of `path` into `model`; every tensor must fit.
+
+    Raises:
+        CheckpointError: damaged, or written for another model.
+    """
+    try:
+        model.load_state_dict(load_file(path))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise CheckpointError(f"{path}: does not fit the model of this run: {error}") from error
+
+
+def save_state(path: Path, state: dict[str, Any]) -> None:
+    """Write training state, nested dicts and lists of tensors and plain values, to `path`."""
+    with atomic_path(path) as temporary:
+        torch.save({"format": FORMAT, **state}, temporary)
+
+
+def read_state(path: Path) -> dict[str, Any]:
+    """Training state written by `save_state`, on the CPU.
+
+    Raises:
+        CheckpointError: missing, damaged, or of another version.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged file can fail in any of torch's readers
+        raise CheckpointError(f"{path}: cannot be read: {type(error).__name__}") from error
+    if not isinstance(state, dict) or state.pop("format", None) != FORMAT:
+        raise CheckpointError(f"{path}: was not written by this version of kgcv")
+    return state

@@ -1,0 +1,125 @@
+"""The part of the network that depends on the task: head, loss and activation.
+
+Shapes: B batch, F features, C classes (or numbers), O output units; O = C but for one sigmoid output, where O = 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812  torch's own name for it
+from torch import Tensor, nn
+
+from kgcv.config.schema import ModelConfig, Task
+from kgcv.errors import ConfigError
+
+LOG_FLOOR = float(np.finfo(np.float32).eps)
+"""Probabilities are float32; below this a logarithm would measure rounding, not the model."""
+
+
+def build_head(num_features: int, num_outputs: int, config: ModelConfig) -> nn.Sequential:
+    """The layers from pooled features `(B, F)` to logits `(B, O)`.
+
+    With `pool: concat` it is the course's head: batch norm and dropout before each linear layer, ReLU after each
+    hidden one, Kaiming-normal weights and zero biases (fastai 0.7, `ConvnetBuilder.get_fc_layers`). With the model's
+    own pooling the batch norms are left out.
+    """
+    sizes = [num_features, *config.hidden, num_outputs]
+    num_layers = len(sizes) - 1
+    dropouts = config.dropout * num_layers if len(config.dropout) == 1 else config.dropout
+    layers: list[nn.Module] = []
+    for index, (size, next_size, dropout) in enumerate(zip(sizes, sizes[1:], dropouts, strict=False)):
+        if config.pool == "concat":
+            layers.append(nn.BatchNorm1d(size))
+        if dropout > 0:
+            layers.append(nn.Dropout(dropout))
+        layers.append(_linear(size, next_size))
+        if index < num_layers - 1:
+            layers.append(nn.ReLU())
+    return nn.Sequential(*layers)
+
+
+def _linear(num_inputs: int, num_outputs: int) -> nn.Linear:
+    layer = nn.Linear(num_inputs, num_outputs)
+    nn.init.kaiming_normal_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """Loss and activation of a task."""
+
+    task: Task
+    num_classes: int
+    """C: classes, or numbers to predict."""
+    sigmoid_output: bool = False
+    """Two classes from one output unit that gives the probability of the second class."""
+    label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.sigmoid_output and (self.task != "single" or self.num_classes != 2):
+            raise ConfigError(
+                [f"model.binary_output: sigmoid needs two classes, but there are {self.num_classes} ({self.task})"]
+            )
+
+    @property
+    def num_outputs(self) -> int:
+        """O, the units of the last layer."""
+        return 1 if self.sigmoid_output else self.num_classes
+
+    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Mean training loss over the batch, a scalar.
+
+        Cross entropy (single), binary cross entropy (multi, or one sigmoid output), mean absolute error
+        (regression: the course's choice for numbers from images).
+
+        Args:
+            logits: `(B, O)` float.
+            targets: `(B,)` int64 (single), or `(B, C)` float: class shares (single, after mixup), 0/1 or numbers.
+        """
+        logits = logits.float()
+        if self.sigmoid_output:
+            return F.binary_cross_entropy_with_logits(logits[:, 0], self._smooth(_share_of_second(targets)))
+        if self.task == "single":
+            return F.cross_entropy(logits, targets, label_smoothing=self.label_smoothing)
+        if self.task == "multi":
+            return F.binary_cross_entropy_with_logits(logits, self._smooth(targets))
+        return F.l1_loss(logits, targets)
+
+    def _smooth(self, shares: Tensor) -> Tensor:
+        """Move 0/1 targets towards 1/2 by the label smoothing."""
+        return shares * (1 - self.label_smoothing) + 0.5 * self.label_smoothing
+
+    def values(self, logits: Tensor) -> Tensor:
+        """`(B, C)` float32: probabilities in [0, 1] (softmax or sigmoid), or numbers as they are."""
+        logits = logits.float()
+        if self.sigmoid_output:
+            second = torch.sigmoid(logits)
+            return torch.cat([1 - second, second], dim=1)
+        if self.task == "single":
+            return torch.softmax(logits, dim=1)
+        if self.task == "multi":
+            return torch.sigmoid(logits)
+        return logits
+
+    def mean_loss(self, values: np.ndarray, targets: np.ndarray) -> float:
+        """The loss of final predictions, a mean over all `N` samples; no label smoothing.
+
+        Args:
+            values: `(N, C)` float32 probabilities or numbers.
+            targets: `(N,)` int64 (single) or `(N, C)` float32.
+        """
+        if self.task == "regression":
+            return float(np.abs(values.astype(np.float64) - targets).mean())
+        probabilities = np.clip(values.astype(np.float64), LOG_FLOOR, 1 - LOG_FLOOR)
+        if self.task == "single":
+            return float(-np.log(probabilities[np.arange(len(targets)), targets]).mean())
+        return float(-(targets * np.log(probabilities) + (1 - targets) * np.log(1 - probabilities)).mean())
+
+
+def _share_of_second(targets: Tensor) -> Tensor:
+    """`(B,)` float: the share of class 1 in hard `(B,)` or soft `(B, 2)` targets."""
+    return targets.float() if targets.ndim == 1 else targets[:, 1]

@@ -1,0 +1,174 @@
+"""Any timm classifier as a body and a head of our own, with layer groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import timm
+import torch
+from timm.models import group_parameters
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from kgcv.config.schema import ModelConfig
+from kgcv.errors import ConfigError, listed
+from kgcv.model.heads import build_head
+
+
+@dataclass(frozen=True, slots=True)
+class Normalization:
+    """What is subtracted from and divided out of pixels in [0, 1]; one value a channel."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+class ConcatPool(nn.Module):
+    """Global maximum and average of a feature map, side by side (the course's head begins so)."""
+
+    def forward(self, feature_map: Tensor) -> Tensor:
+        """`(B, F, h, w)` to `(B, 2F)`: maxima first."""
+        return torch.cat([feature_map.amax(dim=(2, 3)), feature_map.mean(dim=(2, 3))], dim=1)
+
+
+class VisionModel(nn.Module):
+    """A timm body without its classifier, and a head.
+
+    Attributes:
+        body: the timm model, from images to features.
+        pool: `ConcatPool`, or None where the body pools by itself.
+        head: from features `(B, F)` to logits `(B, O)`.
+        group_names: for each layer group, stem first and head last, the names of its parameters.
+    """
+
+    def __init__(self, body: nn.Module, config: ModelConfig, num_outputs: int) -> None:
+        super().__init__()
+        self.body = body
+        self.pool = ConcatPool() if config.pool == "concat" else None
+        self.head = build_head(_num_features(body, config), num_outputs, config)
+        self.group_names = _layer_groups(body, self.head, config)
+
+    def features(self, images: Tensor) -> Tensor:
+        """Pooled outputs of the body, `(B, F)`, for normalised images `(B, channels, S, S)`."""
+        if self.pool is None:
+            return self.body(images)  # type: ignore[no-any-return]  # nn.Module returns Any
+        return self.pool(self.body.forward_features(images))  # type: ignore[operator,no-any-return]
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits `(B, O)` for normalised images `(B, channels, S, S)`."""
+        return self.head(self.features(images))  # type: ignore[no-any-return]
+
+    @property
+    def num_groups(self) -> int:
+        """Number of layer groups, the head included."""
+        return len(self.group_names)
+
+    def freeze(self, num_frozen: int) -> None:
+        """Let only the layer groups from number `num_frozen` on train."""
+        frozen = {name for names in self.group_names[:num_frozen] for name in names}
+        for name, parameter in self.named_parameters():
+            parameter.requires_grad_(name not in frozen)
+
+    def set_training(self, num_frozen: int, bn_frozen: bool) -> None:
+        """Put the model in training mode, but frozen parts in evaluation mode.
+
+        A batch norm in a frozen group keeps its statistics; `bn_frozen` asks this of every batch norm. A body that is
+        frozen as a whole is evaluated as a whole, so that no dropout acts in it and its outputs can be cached.
+        """
+        self.train()
+        if num_frozen >= self.num_groups - 1:
+            self.body.eval()
+        frozen = {name for names in self.group_names[:num_frozen] for name in names}
+        for name, module in self.named_modules():
+            if isinstance(module, _BatchNorm) and (bn_frozen or f"{name}.weight" in frozen):
+                module.eval()
+
+    def trainable_groups(self) -> Iterator[tuple[int, list[tuple[str, nn.Parameter]]]]:
+        """Number and named parameters of each layer group that has something to train."""
+        parameters = dict(self.named_parameters())
+        for number, names in enumerate(self.group_names):
+            trainable = [(name, parameters[name]) for name in names if parameters[name].requires_grad]
+            if trainable:
+                yield number, trainable
+
+
+def build_model(config: ModelConfig, num_outputs: int, seed: int) -> VisionModel:
+    """The model of `config` with random weights, the same for the same seed.
+
+    Transformers of timm's ViT family take any image size (their position embeddings are interpolated, images padded
+    to whole patches).
+
+    Raises:
+        ConfigError: timm has no such model, or the model has no feature map for `pool: concat`.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return VisionModel(create_body(config.name, config.channels), config, num_outputs)
+
+
+def create_body(name: str, channels: int, pretrained: bool = False) -> nn.Module:
+    """timm's model `name` without its classifier.
+
+    Raises:
+        ConfigError: timm has no such model.
+    """
+    if not timm.is_model(name):
+        near = timm.list_models(f"*{name.split('.')[0]}*")[:5]
+        hint = f"; it has {listed(near)}" if near else "; `timm.list_models()` lists them all"
+        raise ConfigError([f"model.name: timm has no model {name!r}{hint}"])
+    arguments = {"pretrained": pretrained, "num_classes": 0, "in_chans": channels}
+    try:
+        return timm.create_model(name, **arguments, dynamic_img_size=True, dynamic_img_pad=True)
+    except TypeError:  # only the ViT family knows these two arguments
+        return timm.create_model(name, **arguments)
+
+
+def check_image_size(name: str, body: nn.Module, image_size: int) -> None:
+    """Refuse an image size that the model cannot take.
+
+    Raises:
+        ConfigError: the model was built for one size and is given another.
+    """
+    fixed = body.pretrained_cfg.get("fixed_input_size", False)  # type: ignore[union-attr,operator]
+    size = body.pretrained_cfg["input_size"][-1]  # type: ignore[index]
+    if fixed and not getattr(body, "dynamic_img_size", False) and image_size != size:
+        raise ConfigError([f"stages: {name} takes images of {size} pixels only, but image_size is {image_size}"])
+
+
+def normalization(body: nn.Module, channels: int) -> Normalization:
+    """The statistics the body was trained with, fitted to the number of channels.
+
+    Three channels as timm gives them; any other number gets their average in each channel.
+    """
+    mean, std = body.pretrained_cfg["mean"], body.pretrained_cfg["std"]  # type: ignore[index]
+    if channels == len(mean):
+        return Normalization(tuple(mean), tuple(std))
+    return Normalization((sum(mean) / len(mean),) * channels, (sum(std) / len(std),) * channels)
+
+
+def _num_features(body: nn.Module, config: ModelConfig) -> int:
+    if config.pool == "model":
+        return int(getattr(body, "head_hidden_size", None) or body.num_features)  # type: ignore[arg-type]
+    if hasattr(body, "patch_embed"):
+        raise ConfigError(
+            [f"model.pool: concat needs a feature map, which {config.name} (a transformer) has not; use pool: model"]
+        )
+    return 2 * int(body.num_features)  # type: ignore[arg-type]
+
+
+def _layer_groups(body: nn.Module, head: nn.Module, config: ModelConfig) -> tuple[tuple[str, ...], ...]:
+    """Parameter names by layer group: timm's coarse groups of the body in `num_groups - 1` runs, then the head.
+
+    Where the coarse groups cannot be shared evenly the first runs are longer: a resnet's stem and four layers give
+    stem to layer2 and layer3 to layer4, as in the course.
+    """
+    matcher = body.group_matcher(coarse=True)  # type: ignore[operator]
+    by_layer = group_parameters(body, matcher)
+    layers = [by_layer[number] for number in sorted(by_layer)]
+    if config.num_groups - 1 > len(layers):
+        raise ConfigError([f"model.num_groups: {config.name} has at most {len(layers) + 1} layer groups"])
+    runs = np.array_split(np.arange(len(layers)), config.num_groups - 1)
+    groups = [tuple(f"body.{name}" for index in run for name in layers[index]) for run in runs]
+    return (*groups, tuple(f"head.{name}" for name, _ in head.named_parameters()))

@@ -1,0 +1,116 @@
+"""The folder of a run: made once, never overwritten, described by what lies in it."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from kgcv.config.load import dump_config, load_config
+from kgcv.config.schema import Config
+from kgcv.engine.fold_folder import FoldFolder
+from kgcv.errors import CheckpointError, DataError
+from kgcv.files import point_latest, write_json, write_text
+
+RUNS = Path("runs")
+_DESCRIBED = ("kgcv", "torch", "torchvision", "timm", "numpy", "pillow", "pandas", "scikit-learn")
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """`runs/<name>/`."""
+
+    path: Path
+
+    @property
+    def config_file(self) -> Path:
+        """The resolved config; a run folder is a folder that has one."""
+        return self.path / "config.yaml"
+
+    @property
+    def split_file(self) -> Path:
+        """Ids and folds."""
+        return self.path / "split.csv"
+
+    @property
+    def scores_file(self) -> Path:
+        """Scores as reported, with what they were computed on."""
+        return self.path / "scores.json"
+
+    def fold(self, fold: int) -> FoldFolder:
+        """The folder of a fold."""
+        return FoldFolder(self.path / f"fold{fold}")
+
+    def read_config(self) -> Config:
+        """The config the run was made with.
+
+        Raises:
+            CheckpointError: this is no run folder.
+        """
+        if not self.config_file.is_file():
+            raise CheckpointError(f"{self.path}: is not a run folder (it has no config.yaml)")
+        return load_config(self.config_file)
+
+    def add_scores(self, name: str, scores: dict[str, object]) -> None:
+        """Note `scores` under `name` in `scores.json`, beside what stands there."""
+        known = json.loads(self.scores_file.read_text()) if self.scores_file.is_file() else {}
+        write_json(self.scores_file, {**known, name: scores})
+
+
+def new_run(config: Config, stem: str, folder: Path | None) -> RunFolder:
+    """Make a run folder and describe it.
+
+    Args:
+        config: written to `config.yaml`.
+        stem: begins the name `runs/<stem>-<date>-<time>` where `folder` is not given.
+        folder: the folder to make.
+
+    Raises:
+        DataError: the folder exists and is not empty.
+    """
+    path = folder or RUNS / f"{stem}-{datetime.now():%Y%m%d-%H%M%S}"
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise DataError(f"{path}: exists already, and a run is never overwritten; choose another --run-dir")
+    path.mkdir(parents=True, exist_ok=True)
+    run = RunFolder(path)
+    write_json(path / "environment.json", _environment())
+    # Last, for it makes the folder a run folder.
+    write_text(run.config_file, dump_config(config))
+    point_latest(path)
+    return run
+
+
+def _environment() -> dict[str, object]:
+    import torch
+
+    return {
+        "command": sys.argv,
+        "started": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or "cpu",
+        "threads": torch.get_num_threads(),
+        "versions": {name: _version(name) for name in _DESCRIBED},
+        "git_commit": _git_commit(),
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _git_commit() -> str | None:
+    """The commit of the working directory, or None where there is no repository or no git."""
+    try:
+        found = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    return found.stdout.strip() or None

@@ -1,0 +1,168 @@
+"""What every recipe that runs a model puts together first: samples, labels, split, stores, model, runtime."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kgcv.config.schema import Config
+from kgcv.data.images import ImageSource
+from kgcv.data.labels import LabelSet, encode_labels
+from kgcv.data.resize import ensure_store, left_out, store_signature, store_spec
+from kgcv.data.samples import SampleTable, read_train_samples
+from kgcv.data.splits import Split, make_split, read_split
+from kgcv.engine.inputs import ImageInputs, Inputs
+from kgcv.engine.plan import StagePlan, plan_stage
+from kgcv.engine.precompute import FeatureCache, precompute_features
+from kgcv.engine.randomness import Purpose, number_from
+from kgcv.engine.runtime import Runtime, resolve_runtime
+from kgcv.errors import ConfigError, DataError, listed
+from kgcv.events import Message, Reporter, StopCheck
+from kgcv.model.heads import Objective
+from kgcv.model.vision import VisionModel, build_model, check_image_size, normalization
+from kgcv.model.weights import load_starting_weights
+from kgcv.scoring.metrics import METRICS, Metric, find_metric
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """The labelled samples, what they are, and which of them validate."""
+
+    samples: SampleTable
+    labels: LabelSet
+    split: Split
+
+
+def load_dataset(config: Config, split_file: Path | None = None) -> Dataset:
+    """Read samples and labels; split them, or take the split from `split_file`.
+
+    Raises:
+        DataError: images, labels and ids do not fit together.
+    """
+    samples = read_train_samples(config.data, config.split)
+    labels = encode_labels(samples, config.data.task)
+    if split_file is not None:
+        return Dataset(samples, labels, read_split(split_file, samples.ids))
+    return Dataset(samples, labels, make_split(samples, labels, config.split))
+
+
+def build_objective(config: Config, labels: LabelSet) -> Objective:
+    """Loss and activation for these labels.
+
+    Raises:
+        ConfigError: the config asks for something that the task has not.
+    """
+    mixing = [stage.augment or config.augment for stage in config.stages]
+    if labels.task != "single" and any(augment.mixup or augment.cutmix for augment in mixing):
+        raise ConfigError([f"augment: mixup and cutmix need task: single, and these labels are {labels.task}"])
+    return Objective(
+        task=labels.task,
+        num_classes=len(labels.class_names),
+        sigmoid_output=config.model.binary_output == "sigmoid",
+        label_smoothing=config.train.label_smoothing,
+    )
+
+
+def choose_metrics(config: Config, labels: LabelSet) -> tuple[Metric, ...]:
+    """The competition's metric, then accuracy and log loss where the task has them."""
+    chosen = find_metric(config.train.metric, labels.task)
+    always = [METRICS[name] for name in ("accuracy", "log_loss") if labels.task in METRICS[name].tasks]
+    return (chosen, *(metric for metric in always if metric != chosen))
+
+
+def build_network(config: Config, objective: Objective) -> VisionModel:
+    """The model of `config` with random weights, the same in every process."""
+    return build_model(config.model, objective.num_outputs, number_from(config.train.seed, Purpose.INIT))
+
+
+@dataclass(frozen=True, slots=True)
+class Workbench:
+    """A model and its data, ready for any stage."""
+
+    config: Config
+    dataset: Dataset
+    objective: Objective
+    model: VisionModel
+    runtime: Runtime
+    sources: dict[int, ImageSource]
+    """By image size."""
+    left_out: frozenset[str]
+    """Ids of unreadable images that the user chose to go without."""
+    reporter: Reporter
+    should_stop: StopCheck
+
+    def train_rows(self, fold: int) -> np.ndarray:
+        """`(n,)` int64: rows that train.
+
+        Raises:
+            DataError: fewer than two.
+        """
+        rows = self._in_use(self.dataset.split.train_rows(fold))
+        if len(rows) < 2:
+            raise DataError(f"fold {fold} has {len(rows)} training images; at least two are needed")
+        return rows
+
+    def valid_rows(self, fold: int) -> np.ndarray:
+        """`(n,)` int64: rows that validate."""
+        return self._in_use(self.dataset.split.valid_rows(fold))
+
+    def _in_use(self, rows: np.ndarray) -> np.ndarray:
+        ids = self.dataset.samples.ids
+        return np.array([row for row in rows if ids[row] not in self.left_out], dtype=np.int64)
+
+    def plan(self, stage: int, num_train: int) -> StagePlan:
+        """The plan of a stage."""
+        return plan_stage(self.config, stage, num_train, self.model.num_groups)
+
+    def image_inputs(self, image_size: int, edge: int) -> ImageInputs:
+        """Inputs from the training images at a size."""
+        normal = normalization(self.model.body, self.config.model.channels)
+        return ImageInputs(self.sources[image_size], edge, image_size, normal, self.runtime)
+
+    def stage_inputs(self, plan: StagePlan, fold: int) -> Inputs:
+        """What a stage trains and validates on: images, or precomputed features."""
+        images = self.image_inputs(plan.image_size, plan.edge)
+        if not plan.precompute:
+            return images
+        spec = store_spec(self.config, "train", plan.image_size)
+        cache = FeatureCache(spec.folder, store_signature(self.dataset.samples, spec))
+        rows = np.sort(np.concatenate([self.train_rows(fold), self.valid_rows(fold)]))
+        return precompute_features(self.model, images, rows, cache, self.reporter, self.should_stop)
+
+
+def set_up(config: Config, dataset: Dataset, reporter: Reporter, should_stop: StopCheck) -> Workbench:
+    """Build the model with its starting weights and whatever stores are missing.
+
+    Raises:
+        ConfigError: model, sizes or device do not fit.
+        CheckpointError: starting weights cannot be loaded.
+        DataError: images cannot be read.
+        StopRequested: a signal arrived; finished parts of stores are kept.
+    """
+    objective = build_objective(config, dataset.labels)
+    model = build_network(config, objective)
+    for stage in config.stages:
+        check_image_size(config.model.name, model.body, stage.image_size)
+    runtime = resolve_runtime(config.train, model)
+    dropped = load_starting_weights(model, config.model)
+    if dropped:
+        reporter.report(Message(f"starting weights: left out the classifier's {listed(dropped)}"))
+    sources, bad = open_stores(config, dataset.samples, runtime.workers, reporter, should_stop)
+    return Workbench(
+        config, dataset, objective, runtime.place_model(model), runtime, sources, bad, reporter, should_stop
+    )
+
+
+def open_stores(
+    config: Config, samples: SampleTable, workers: int, reporter: Reporter, should_stop: StopCheck
+) -> tuple[dict[int, ImageSource], frozenset[str]]:
+    """The training images at every stage's size, and the ids that were left out of any of them."""
+    sources: dict[int, ImageSource] = {}
+    bad: frozenset[str] = frozenset()
+    for image_size in dict.fromkeys(stage.image_size for stage in config.stages):
+        spec = store_spec(config, "train", image_size)
+        sources[image_size] = ensure_store(samples, spec, reporter, should_stop, workers)
+        bad |= left_out(samples, spec)
+    return sources, bad

@@ -1,0 +1,105 @@
+import io
+import re
+
+from rich.console import Console
+
+from kgcv.cli.rich_progress import RichReporter
+from kgcv.events import (
+    EpochDone,
+    Message,
+    RunStarted,
+    StageStarted,
+    StepDone,
+    TaskAdvanced,
+    TaskDone,
+    TaskStarted,
+)
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def run_display(events, width=200):
+    """What a terminal was sent for `events`, one second apart, and the same without escape codes."""
+    stream, clock = io.StringIO(), Clock()
+    console = Console(file=stream, force_terminal=True, width=width, color_system=None)
+    with RichReporter(console, clock) as reporter:
+        for event in events:
+            clock.now += 1
+            reporter.report(event)
+            reporter._progress.refresh()
+    sent = stream.getvalue()
+    return sent, re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", sent).replace("\r", "\n")
+
+
+def training(folder):
+    yield RunStarted(folder, num_stages=2, total_steps=4)
+    for stage in (0, 1):
+        yield StageStarted(stage, 2, 64, 8, 1, 2, 0, 3)
+        for step in (1, 2):
+            yield StepDone(stage, 0, step, loss=0.5 - 0.1 * stage, lr=0.1, num_images=8)
+        yield EpochDone(stage, 0, 1, 0.5, 0.4, {"accuracy": 0.75}, 0.1, 3.0, 100.0, is_best=True)
+
+
+def test_the_bar_shows_place_loss_rate_speed_and_time_left(tmp_path):
+    _, text = run_display(training(tmp_path))
+    # One second a step, eight images each, three steps of four to come.
+    assert re.search(r"stage 1/2 epoch 1/1 .*3\.0s left  loss 0\.5000  lr 0\.1  8 images/s", text)
+    # From the second stage on the last score stands there, too.
+    assert re.search(r"stage 2/2 epoch 1/1 .*loss 0\.4000  accuracy 0\.7500  lr 0\.1  8 images/s", text)
+
+
+def test_epochs_stay_above_the_bar_as_a_table(tmp_path):
+    sent, text = run_display(training(tmp_path))
+    lines = [line.rstrip() for line in text.splitlines()]
+    assert len([line for line in lines if line.startswith("stage   epoch    train_loss")]) == 2
+    assert (
+        len([line for line in lines if line.startswith(("1/2     1/1", "2/2     1/1")) and "*" in line]) == 2
+    )
+    # The cursor is given back after the last refresh.
+    assert sent.rindex("\x1b[?25h") > sent.rindex("stage 2/2")
+
+
+def test_a_job_has_a_bar_with_count_and_time_left():
+    events = [
+        TaskStarted("resize", total=10, done=2),
+        TaskAdvanced(2),
+        TaskAdvanced(2),
+        TaskDone("resize", "fine"),
+    ]
+    _, text = run_display(events)
+    # Four images in two seconds, four to come.
+    assert "6/10  2.0s left" in text
+    assert "resize: fine" in text.splitlines()
+
+
+def test_a_job_without_a_summary_leaves_no_line():
+    _, text = run_display([TaskStarted("read", total=1), TaskAdvanced(1), TaskDone("read")])
+    assert "read: " not in text
+
+
+def test_messages_are_printed_as_they_are():
+    _, text = run_display(
+        [Message("[bold] is no markup here"), TaskAdvanced(1), Message("careful", "warning")]
+    )
+    assert "[bold] is no markup here\n" in text
+    assert "warning: careful\n" in text
+
+
+def test_a_second_job_takes_the_place_of_the_first():
+    events = [TaskStarted("first", total=5), TaskStarted("second", total=5)]
+    _, text = run_display(events)
+    assert "first" not in text[text.rindex("second") :]
+
+
+def test_the_bar_of_a_narrow_terminal_stays_on_its_line(tmp_path):
+    _, text = run_display(training(tmp_path), width=60)
+    bars = [line for line in text.splitlines() if "stage 2/2 epoch 1/1 " in line]
+    assert max(len(line) for line in bars) <= 60
+    assert any("1.0s left  loss 0.4000" in line for line in bars)

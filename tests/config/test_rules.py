@@ -1,0 +1,240 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from kgcv.config.rules import FORMATS, MAGNITUDES, idle_keys
+from kgcv.config.schema import Config, DataConfig, ModelConfig, StageConfig
+
+Load = Callable[..., Config]
+Complaints = Callable[..., list[str]]
+
+TWO_STAGES = "stages=[{image_size: 64, lr: 1}, {image_size: 64, lr: 1}]"
+PRECOMPUTE = "stages.0={image_size: 64, lr: 1, frozen: true, precompute: true}"
+NUMBERS = "data.task=regression"
+
+
+@pytest.mark.parametrize(
+    ("context", "idle", "needs"),
+    [
+        (["split.kind=folds"], "split.valid_fraction=0.2", "split.kind: holdout"),
+        (["split.kind=folder"], "split.valid_fraction=0.2", "split.kind: holdout"),
+        (["split.kind=folder"], "split.stratify=true", "split.kind: holdout or folds"),
+        (["split.kind=folder"], "split.seed=42", "split.kind: holdout or folds"),
+        ([], "split.num_folds=5", "split.kind: folds"),
+        ([], "split.folder=valid", "split.kind: folder"),
+        (["split.kind=folds"], "split.column=valid", "split.kind: column"),
+        ([], "split.file=x.csv", "split.kind: column"),
+        ([], "data.train.id_column=id", "data.train.labels"),
+        ([], "data.train.label_columns=[a]", "data.train.labels"),
+        ([], "data.train.label_separator=,", "data.train.labels and data.task: multi or auto"),
+        (
+            ["data.train.labels=x.csv", "data.task=single"],
+            "data.train.label_separator=,",
+            "data.train.labels and data.task: multi or auto",
+        ),
+        (["resize.store=none"], "resize.enlarge=false", "resize.store: packed or jpeg"),
+        (
+            ["resize.store=none"],
+            "resize.folder=cache",
+            "resize.store: packed or jpeg, or a stage with precompute",
+        ),
+        (["model.weights=x.pth"], "model.pretrained=true", "no model.weights, which are loaded instead"),
+        ([NUMBERS], "model.binary_output=sigmoid", "data.task: single or auto"),
+        (["data.task=multi"], "model.binary_output=sigmoid", "data.task: single or auto"),
+        ([NUMBERS], "train.label_smoothing=0.1", "data.task: single, multi or auto"),
+        ([NUMBERS], "augment.mixup=0.2", "data.task: single, multi or auto"),
+        ([NUMBERS], "augment.cutmix=1", "data.task: single, multi or auto"),
+        ([NUMBERS], "stages.0.augment.cutmix=1", "data.task: single, multi or auto"),
+        ([], "tta.plain_weight=0.5", "tta.views other than identity"),
+        (["data.task=single"], "decision.threshold=0.2", "data.task: multi or auto"),
+        ([NUMBERS], "decision.threshold=0.2", "data.task: multi or auto"),
+        *(
+            (context, "submission.positive_class=dog", "submission.format: probability or auto, "
+             "and data.task: single or auto")
+            for context in (["submission.format=label"], ["data.task=multi"], [NUMBERS])
+        ),
+        *(([], f"augment.{key}=1", "a preset other than none") for key in MAGNITUDES if key != "max_lighting"),
+        ([], "augment.max_lighting=0.05", "a preset other than none"),
+        (
+            ["augment.preset=side_on", "stages.0.augment.preset=none"],
+            "stages.0.augment.max_zoom=1.1",
+            "a preset other than none",
+        ),
+    ],
+)  # fmt: skip
+def test_a_key_that_does_nothing_is_refused_where_it_is_written(
+    complaints: Complaints, context: list[str], idle: str, needs: str
+) -> None:
+    assert complaints(*context) == []
+    key = idle.partition("=")[0]
+    assert complaints(*context, idle) == [f"--set {idle}: {key}: does nothing here; it needs {needs}"]
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["split.kind=holdout", "split.valid_fraction=0.1", "split.stratify=false", "split.seed=1"],
+        ["split.kind=folds", "split.num_folds=3", "split.stratify=false", "split.seed=1"],
+        ["split.kind=folder", "split.folder=v"],
+        ["split.kind=column", "split.column=fold", "split.file=split.csv"],
+        ["split.kind=column", "data.train.labels=x.csv"],
+        ["data.train.labels=x.csv", "data.train.id_column=id", "data.train.label_columns=[a, b]"],
+        ["data.train.labels=x.csv", "data.train.label_separator=,", "data.task=multi"],
+        ["data.train.labels=x.csv", "data.train.label_separator=,"],
+        ["data.task=single", "data.train.labels=x.csv", "data.train.label_columns=[a]"],
+        ["resize.store=none", "resize.ratio=1.2"],
+        ["resize.store=jpeg", "resize.folder=f", "resize.enlarge=true"],
+        ["resize.store=none", "resize.folder=f", PRECOMPUTE],
+        ["resize.store=packed", "model.channels=4"],
+        ["resize.store=jpeg", "model.channels=1"],
+        ["model.weights=x.pth", "model.pretrained=false"],
+        ["model.pretrained=true"],
+        ["model.binary_output=sigmoid", "data.task=single"],
+        ["data.task=multi", "decision.threshold=0.5", "train.label_smoothing=0.1", "augment.mixup=0.2"],
+        ["augment.preset=basic", "augment.max_rotate=20"],
+        ["stages.0.augment={preset: basic, max_rotate: 20}"],
+        ["tta.views=flip", "tta.plain_weight=0.5"],
+        ["submission.format=probability", "submission.positive_class=dog"],
+        ["submission.positive_class=dog"],
+        ["data.task=regression", "submission.format=numbers"],
+        ["stages.0.cycle_mult=2"],
+        ["train.schedule=one_cycle", "stages.0.schedule=cosine", "stages.0.cycle_mult=2"],
+        [
+            "train.schedule=one_cycle",
+            "stages.0.cycle_mult=1",
+            "stages.0.num_cycles=3",
+            "stages.0.cycle_len=2",
+        ],
+        ["stages.0.lr=[1, 2, 3]"],
+        ["model.num_groups=2", "stages.0.lr=[1, 2]"],
+        ["stages.0.frozen_groups=2"],
+        [PRECOMPUTE],
+        [PRECOMPUTE, "augment.preset=side_on", "stages.0.augment.preset=none"],
+        [TWO_STAGES, "stages.1.keep_optimizer=true"],
+        [TWO_STAGES, "stages.1.image_size=65"],
+        [TWO_STAGES, "stages.1.image_size=63", "stages.1.may_shrink=true"],
+    ],
+    ids=" ".join,
+)
+def test_keys_that_act_and_values_that_agree_are_accepted(
+    complaints: Complaints, overrides: list[str]
+) -> None:
+    assert complaints(*overrides) == []
+
+
+@pytest.mark.parametrize(
+    ("context", "wrong", "problem"),
+    [
+        ([], "split.column=fold", "needs a CSV file; give split.file or data.train.labels"),
+        (
+            ["data.task=single", "data.train.labels=x.csv"],
+            "data.train.label_columns=[a, b]",
+            "task: single has one label column, got 2",
+        ),
+        (
+            ["model.channels=4"],
+            "resize.store=jpeg",
+            "jpeg holds 1 or 3 channels, not 4 (model.channels); use packed",
+        ),
+        (
+            ["model.channels=2"],
+            "resize.store=jpeg",
+            "jpeg holds 1 or 3 channels, not 2 (model.channels); use packed",
+        ),
+        (
+            ["data.task=single"],
+            "submission.format=tags",
+            "tags does not fit data.task: single; use one of auto, probabilities, probability, label, index",
+        ),
+        (
+            ["data.task=multi"],
+            "submission.format=label",
+            "label does not fit data.task: multi; use one of auto, probabilities, tags",
+        ),
+        (
+            ["data.task=regression"],
+            "submission.format=probability",
+            "probability does not fit data.task: regression; use one of auto, numbers",
+        ),
+        ([], "stages.0.keep_optimizer=true", "the first stage has no optimizer to go on with"),
+        (
+            [TWO_STAGES],
+            "stages.1.image_size=63",
+            "63 is below the 64 of the stage before; if that is meant, add may_shrink: true",
+        ),
+        (
+            ["train.schedule=one_cycle"],
+            "stages.0.cycle_mult=2",
+            "must be 1 with schedule: one_cycle, got 2; only cosine has restarts",
+        ),
+        (
+            ["stages.0.schedule=constant"],
+            "stages.0.cycle_mult=3",
+            "must be 1 with schedule: constant, got 3; only cosine has restarts",
+        ),
+        (
+            ["stages.0.schedule=flat_cosine"],
+            "stages.0.cycle_mult=2",
+            "must be 1 with schedule: flat_cosine, got 2; only cosine has restarts",
+        ),
+        (
+            [],
+            "stages.0.lr=[1, 2]",
+            "must have 1 value, or one for each of the 3 layer groups (model.num_groups), got 2",
+        ),
+        (
+            [],
+            "stages.0.lr=[1, 2, 3, 4]",
+            "must have 1 value, or one for each of the 3 layer groups (model.num_groups), got 4",
+        ),
+        (
+            [PRECOMPUTE],
+            "stages.0.lr=[1, 2, 3]",
+            "a precompute stage trains the head alone and has 1, got 3",
+        ),
+        ([], "stages.0.frozen_groups=3", "must be less than model.num_groups (3), got 3"),
+        (
+            [PRECOMPUTE],
+            "stages.0.bn_frozen=true",
+            "has no use with precompute: the body stands still anyway, and the head has to learn",
+        ),
+    ],
+)
+def test_values_that_contradict_each_other_are_named(
+    complaints: Complaints, context: list[str], wrong: str, problem: str
+) -> None:
+    assert complaints(*context) == []
+    key = wrong.partition("=")[0]
+    if key == "split.column":
+        context = ["split.kind=column"]
+    assert complaints(*context, wrong) == [f"--set {wrong}: {key}: {problem}"]
+
+
+@pytest.mark.parametrize(
+    "augment", ["augment.preset=side_on", "augment.mixup=0.2", "stages.0.augment.cutmix=1"]
+)
+def test_precompute_with_augmentation_says_why_not(complaints: Complaints, augment: str) -> None:
+    assert complaints(PRECOMPUTE, augment) == [
+        f"--set {PRECOMPUTE}: stages.0.precompute: precompute runs the body once, so augmentation cannot act; "
+        "give this stage augment: {preset: none}, or take precompute out"
+    ]
+
+
+def test_every_task_has_forms_of_submission() -> None:
+    assert {form for forms in FORMATS.values() for form in forms} == {
+        "auto", "probabilities", "probability", "label", "index", "tags", "numbers",
+    }  # fmt: skip
+
+
+def test_idle_keys_are_told_of_a_config_made_in_code() -> None:
+    config = Config(
+        data=DataConfig(root="d"),
+        model=ModelConfig(name="x"),
+        stages=(StageConfig(image_size=1, lr=(1.0,)),),
+    )
+    idle = {path for path, _ in idle_keys(config)}
+    assert ("split", "num_folds") in idle
+    assert ("split", "valid_fraction") not in idle
+    assert ("split", "num_folds") not in {path for path, _ in idle_keys(config, broken={"split"})}
