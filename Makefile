@@ -53,8 +53,9 @@ demo: setup ## The whole job, from nothing to a checked submission, in about fiv
 
 # --- A pipeline as you would write it: each step is skipped when its output is newer than its inputs -------------
 #
-# Copy this to your competition's folder, with your own config. `kgcv sample` stands for the download. A step that
-# fails leaves no output behind, so the next `make pipeline` goes on from there.
+# Copy this to your competition's folder, with your own config. `kgcv sample` stands for the download. Interrupted,
+# it goes on at the next `make pipeline`. A run is never overwritten: with another config name another one,
+# `make pipeline RUN=pipeline/second`.
 
 CONFIG := configs/fashion.yaml
 RUN := pipeline/run
@@ -69,7 +70,6 @@ pipeline/resized: $(CONFIG) data/fashion/train.csv
 	@mkdir -p $(@D) && touch $@
 
 $(RUN)/scores.json: $(CONFIG) pipeline/resized
-	rm -rf $(RUN)
 	kgcv train $(CONFIG) --run-dir $(RUN)
 
 $(RUN)/fold0/test.npz: $(RUN)/scores.json

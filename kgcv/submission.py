@@ -45,7 +45,7 @@ def read_table(path: Path) -> Submission:
     """The CSV table in `path` (`.gz`: compressed), every cell as text.
 
     Raises:
-        SubmissionError: missing, unreadable, without rows, a row of another length, or an id twice.
+        SubmissionError: missing, unreadable, without rows, or a row of another length.
     """
     try:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
@@ -58,10 +58,7 @@ def read_table(path: Path) -> Submission:
     for number, row in enumerate(rows, start=2):
         if len(row) != len(header):
             raise SubmissionError(f"{path}: row {number} has {len(row)} cells, the header {len(header)}")
-    table = Submission(header, rows)
-    if doubled := _doubled(table.ids):
-        raise SubmissionError(f"{path}: ids occur twice: {listed(doubled)}")
-    return table
+    return Submission(header, rows)
 
 
 def build_submission(
@@ -73,7 +70,7 @@ def build_submission(
         SubmissionError: ids are missing, extra or doubled, or values are NaN, infinite or no probabilities.
         ConfigError: the sample file does not tell the format, or the format does not fit the task.
     """
-    table = read_table(sample)
+    table = _read_sample(sample)
     _require_same_ids(table.ids, predictions.ids, "the predictions")
     _require_sound(predictions)
     form = _find_format(table, predictions, config)
@@ -92,19 +89,17 @@ def check_file(path: Path, sample: Path) -> Submission:
     Raises:
         SubmissionError: other columns or ids than the sample's, or no number where the sample has numbers.
     """
-    table, wanted = read_table(path), read_table(sample)
+    wanted, table = _read_sample(sample), read_table(path)
     _require_same_columns(wanted.header, table.header, str(path))
-    _require_same_ids(wanted.ids, table.ids, str(path))
+    places = [table.header.index(name) for name in wanted.header]
+    rows = [tuple(row[place] for place in places) for row in table.rows]
+    _require_same_ids(wanted.ids, [row[0] for row in rows], str(path))
     for column, name in enumerate(wanted.header[1:], start=1):
-        place = table.header.index(name)
-        wrong = [row[0] for row in table.rows if not _is_number(row[place])]
+        wrong = [row[0] for row in rows if not _is_number(row[column])]
         if wrong and all(_is_number(row[column]) for row in wanted.rows):
             raise SubmissionError(f"{path}: column {name!r} is not a number at {listed(wrong)}")
-    places = [table.header.index(name) for name in wanted.header]
-    row_of = {row[0]: row for row in table.rows}
-    return Submission(
-        wanted.header, tuple(tuple(row_of[id_][place] for place in places) for id_ in wanted.ids)
-    )
+    row_of = {row[0]: row for row in rows}
+    return Submission(wanted.header, tuple(row_of[id_] for id_ in wanted.ids))
 
 
 def write_submission(path: Path, submission: Submission) -> None:
@@ -123,6 +118,13 @@ def write_submission(path: Path, submission: Submission) -> None:
     written = read_table(path)
     if (written.header, written.rows) != (submission.header, submission.rows):
         raise SubmissionError(f"{path}: does not read back as it was written; write it again")
+
+
+def _read_sample(path: Path) -> Submission:
+    table = read_table(path)
+    if doubled := _doubled(table.ids):
+        raise SubmissionError(f"{path}: ids occur twice: {listed(doubled)}")
+    return table
 
 
 def _doubled(ids: Sequence[str]) -> list[str]:
@@ -249,15 +251,12 @@ class _Answer:
     threshold: float
 
 
-_Cells = list[list[str]]
-
-
-def _number_cells(values: np.ndarray) -> _Cells:
+def _number_cells(values: np.ndarray) -> list[list[str]]:
     # Nine significant digits give every float32 back exactly.
     return [[f"{value:.9g}" for value in row] for row in values.tolist()]
 
 
-def _write_columns(answer: _Answer) -> _Cells:
+def _write_columns(answer: _Answer) -> list[list[str]]:
     columns = answer.header[1:]
     # One number needs no name in common: the labels' column and the sample's may be called differently.
     if len(columns) == len(answer.class_names) == 1:
@@ -266,7 +265,7 @@ def _write_columns(answer: _Answer) -> _Cells:
     return _number_cells(answer.values[:, [answer.class_names.index(name) for name in columns]])
 
 
-def _write_probability(answer: _Answer) -> _Cells:
+def _write_probability(answer: _Answer) -> list[list[str]]:
     positive, classes = answer.config.positive_class, listed(answer.class_names)
     if positive is None:
         raise ConfigError([f"submission.positive_class: say whose probability to write: {classes}"])
@@ -276,20 +275,20 @@ def _write_probability(answer: _Answer) -> _Cells:
     return _number_cells(answer.values[:, [column]])
 
 
-def _write_label(answer: _Answer) -> _Cells:
+def _write_label(answer: _Answer) -> list[list[str]]:
     return [[answer.class_names[index]] for index in answer.values.argmax(axis=1)]
 
 
-def _write_index(answer: _Answer) -> _Cells:
+def _write_index(answer: _Answer) -> list[list[str]]:
     return [[str(index)] for index in answer.values.argmax(axis=1)]
 
 
-def _write_tags(answer: _Answer) -> _Cells:
+def _write_tags(answer: _Answer) -> list[list[str]]:
     names = np.array(answer.class_names)
     return [[TAG_SEPARATOR.join(names[row])] for row in answer.values > answer.threshold]
 
 
-_WRITERS: Mapping[str, Callable[[_Answer], _Cells]] = {
+_WRITERS: Mapping[str, Callable[[_Answer], list[list[str]]]] = {
     "probabilities": _write_columns,
     "probability": _write_probability,
     "label": _write_label,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import importlib
 import sys
 import traceback
 from datetime import datetime
@@ -13,7 +12,17 @@ from typing import Any
 import click
 
 from kgcv import __version__
+from kgcv.cli.check import check
+from kgcv.cli.config import config
+from kgcv.cli.lr_find import lr_find
 from kgcv.cli.options import RUN_FOLDER
+from kgcv.cli.predict_one import predict_one
+from kgcv.cli.resize import resize
+from kgcv.cli.sample import sample
+from kgcv.cli.submit import submit
+from kgcv.cli.summary import summary
+from kgcv.cli.train import train
+from kgcv.cli.tta import tta
 from kgcv.errors import KgcvError
 
 BUG_EXIT_CODE = 3
@@ -29,6 +38,12 @@ class KgcvGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The commands in the order in which they were added."""
         return list(self.commands)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands with their whole first sentences, which click would cut off."""
+        with formatter.section("Commands"):
+            rows = [(name, self.commands[name].get_short_help_str(1000)) for name in self.list_commands(ctx)]
+            formatter.write_dl(rows)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; an error becomes a line on stderr and its exit code.
@@ -100,19 +115,16 @@ def main() -> None:
     """
 
 
-for _name in (
-    "sample",
-    "check",
-    "resize",
-    "lr_find",
-    "train",
-    "tta",
-    "submit",
-    "predict_one",
-    "summary",
-    "config",
+for _command in (
+    sample,
+    check,
+    resize,
+    lr_find,
+    train,
+    tta,
+    submit,
+    predict_one,
+    summary,
+    config,
 ):
-    try:
-        main.add_command(getattr(importlib.import_module(f"kgcv.cli.{_name}"), _name))
-    except ModuleNotFoundError:
-        continue
+    main.add_command(_command)

@@ -66,7 +66,7 @@ def describe(results: Sequence[StoreResult]) -> str:
 def _line(result: StoreResult) -> str:
     report = result.report
     if not report.is_final:
-        state = f"unfinished, {len(report.failures)} images cannot be read"
+        state = f"unfinished, {len(report.failures)} unreadable"
     elif report.num_built:
         state = f"{report.num_built} made in {format_seconds(result.seconds)}"
     else:

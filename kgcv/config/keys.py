@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import types
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from kgcv.config.schema import Config
 from kgcv.config.yaml_source import KeyPath
@@ -21,7 +21,7 @@ def _bare(hint: Any) -> Any:
     """`hint` without its bounds and without `| None`."""
     if get_origin(hint) is Annotated:
         return _bare(get_args(hint)[0])
-    if isinstance(hint, types.UnionType):
+    if get_origin(hint) in (Union, types.UnionType):
         (hint,) = (part for part in get_args(hint) if part is not types.NoneType)
         return _bare(hint)
     return hint

@@ -69,9 +69,8 @@ def _unknown_key(path: KeyPath) -> str:
     known = keys_of(type_at(path[:-1]))
     if guess := nearest(name, known):
         return f"unknown key; did you mean {guess!r}?"
-    elsewhere = [dotted(there) for there in paths_of(name)]
-    if elsewhere:
-        return f"unknown key here; did you mean {elsewhere[0]!r}?"
+    if elsewhere := sorted(paths_of(name), key=len):
+        return f"unknown key here; did you mean {' or '.join(map(dotted, elsewhere))}?"
     return f"unknown key; known here: {listed(known, limit=25)}"
 
 

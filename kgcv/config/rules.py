@@ -54,7 +54,13 @@ _SCOPES = (
         ("split.column", "split.file"), "split.kind: column", lambda c: c.split.kind == "column", ("split",)
     ),
     Scope(
-        ("data.train.id_column", "data.train.label_columns"),
+        ("data.train.id_column",),
+        "data.train.labels or split.file",
+        lambda c: c.data.train.labels is not None or c.split.file is not None,
+        ("data", "split"),
+    ),
+    Scope(
+        ("data.train.label_columns",),
         "data.train.labels",
         lambda c: c.data.train.labels is not None,
         ("data",),
@@ -64,9 +70,6 @@ _SCOPES = (
         "data.train.labels and data.task: multi or auto",
         lambda c: c.data.train.labels is not None and c.data.task in ("multi", "auto"),
         ("data",),
-    ),
-    Scope(
-        ("resize.enlarge",), "resize.store: packed or jpeg", lambda c: c.resize.store != "none", ("resize",)
     ),
     Scope(
         ("resize.folder",),

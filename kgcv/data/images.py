@@ -19,6 +19,7 @@ as stored. With n > 4 channels a file must have exactly n pages, and each is one
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from collections.abc import Iterator
@@ -32,7 +33,6 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from PIL.Image import Resampling, Transpose
 
 from kgcv.errors import DataError
-from kgcv.files import atomic_path
 
 IMAGE_SUFFIXES = frozenset(
     {".bmp", ".gif", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg"}
@@ -138,7 +138,7 @@ def read_image(path: Path, channels: int, edge: int | None = None, enlarge: bool
 
 
 def read_size(path: Path) -> tuple[int, int]:
-    """Width and height in pixels after orientation, from the header (of a PNG, from the whole file).
+    """Width and height in pixels after orientation, from the header (of PNG and TIFF, from the whole file).
 
     Raises:
         DataError: the file cannot be read.
@@ -154,22 +154,33 @@ def inspect_image(path: Path, channels: int = 3) -> ImageFacts:
         DataError: whatever `read_image` would raise.
     """
     with _opened(path) as image:
-        facts = ImageFacts(*_upright_size(image), image.mode, _orientation(image) != 1, _num_pages(image))
+        is_rotated = _orientation(image) != 1
+        width, height = _upright_size(image)
+        facts = ImageFacts(width, height, image.mode, is_rotated, _num_pages(image))
     read_image(path, channels)
     return facts
 
 
 def write_jpeg(path: Path, image: np.ndarray) -> None:
-    """Write `(H, W, 1)` or `(H, W, 3)` uint8 as a JPEG of quality 92, whole or not at all."""
+    """Write `(H, W, 1)` or `(H, W, 3)` uint8 as a JPEG of quality 92, whole or not at all.
+
+    One writer at a time: what a kill leaves is `.<name>.part`, and the next write of `path` takes it over.
+    """
     pixels = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
-    with atomic_path(path) as temporary:
-        pixels.save(temporary, "JPEG", quality=JPEG_QUALITY)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    with part.open("wb") as stream:
+        pixels.save(stream, "JPEG", quality=JPEG_QUALITY)
+        stream.flush()
+        os.fsync(stream.fileno())
+    part.replace(path)
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        # Not by its path: Pillow would map an uncompressed TIFF, and Pillow 13 garbles turned ones then.
+        with path.open("rb") as stream, Image.open(stream, formats=FORMATS) as image:
             _check_size(path, image)
             yield image
     except UnidentifiedImageError as error:
@@ -200,23 +211,27 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _turn(image: Image.Image) -> Transpose | None:
-    if image.format == "TIFF":  # Pillow turns these itself when it loads them, and tells their upright size
+    if image.format == "TIFF":  # Pillow turns these itself when it loads them
         return None
     return _TURNS.get(_orientation(image))
 
 
 def _upright_size(image: Image.Image) -> tuple[int, int]:
     turn = _turn(image)
+    if image.format == "TIFF":
+        image.load()
     swaps = turn in (Transpose.TRANSPOSE, Transpose.ROTATE_270, Transpose.TRANSVERSE, Transpose.ROTATE_90)
     return (image.height, image.width) if swaps else (image.width, image.height)
 
 
 def _pixels(path: Path, image: Image.Image, channels: int, edge: int | None, enlarge: bool) -> np.ndarray:
     turn = _turn(image)
+    can_draft = image.format in ("JPEG", "MPO")
+    if not can_draft:
+        image.load()  # only then a TIFF has its size
     size = image.size if edge is None else scaled_size(*image.size, edge, enlarge)
-    if image.format in ("JPEG", "MPO") and size != image.size:
+    if can_draft and size != image.size:
         image.draft(None, (2 * size[0], 2 * size[1]))
-    image.load()
     plain = _plain(path, image)
     scaled = _resize(plain if plain.mode == _MODES[channels] else plain.convert(_MODES[channels]), size)
     upright = scaled if turn is None else scaled.transpose(turn)

@@ -51,7 +51,7 @@ def _scale_shortest(image: np.ndarray, edge: int) -> np.ndarray:
     height, width = image.shape[:2]
     short = min(height, width)
     size = (max(height * edge // short, edge), max(width * edge // short, edge))
-    pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None]
+    pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None]  # a copy: a memory map is read-only
     scaled = F.interpolate(pixels, size=size, mode="bilinear", antialias=True)
     return scaled[0].permute(1, 2, 0).numpy()
 

@@ -46,7 +46,8 @@ def read_predictions(path: Path) -> Predictions:
         DataError: the file is missing, damaged, or its arrays do not belong together.
     """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        # Opened here: np.load leaves a damaged file open.
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             content = {key: arrays[key] for key in _KEYS}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: cannot be read as predictions: {error}") from error

@@ -178,7 +178,7 @@ def unreadable(failures: Sequence[Failure], what: str) -> DataError:
     """The error that lists images which could not be read and were not left out by choice."""
     found = listed(f"{failure.path} ({failure.reason})" for failure in failures)
     return DataError(
-        f"{len(failures)} {what} cannot be read: {found}; "
+        f"cannot read {len(failures)} of the {what}: {found}; "
         "mend or remove them, or leave them out with `kgcv resize CONFIG --skip-bad`"
     )
 

@@ -63,6 +63,10 @@ class StagePlan:
         """Optimizer steps in an epoch."""
         return steps_per_epoch(self.num_train, self.batch_size, self.accumulate)
 
+    def place(self, epoch: int) -> str:
+        """Stage and epoch as people count, from 1."""
+        return f"stage {self.index + 1}/{self.num_stages}, epoch {epoch + 1}/{self.num_epochs}"
+
     def steps(self, epoch: int, first: int = 0) -> Iterator[StepPlan]:
         """The steps of an epoch from number `first` on; a function of seed, stage and epoch alone."""
         order = epoch_order(self.seed, self.index, epoch, self.num_train)

@@ -29,7 +29,7 @@ from kgcv.engine.progress import Progress
 from kgcv.engine.randomness import preserved_generators, seed_step
 from kgcv.engine.runtime import Runtime
 from kgcv.engine.step import Stepper
-from kgcv.errors import StopRequested, TrainingDivergedError
+from kgcv.errors import CheckpointError, StopRequested, TrainingDivergedError, listed
 from kgcv.events import EpochDone, Reporter, StageDone, StageStarted, StepDone, StopCheck
 from kgcv.model.checkpoint import WeightsCard
 from kgcv.model.heads import Objective
@@ -155,8 +155,8 @@ class Trainer:
         loss = stepper.backward(step, batches, [self._targets(positions) for positions in step.positions])
         if not math.isfinite(loss):
             raise TrainingDivergedError(
-                f"the loss became {loss} in stage {plan.index}, epoch {progress.epoch}, step {step.index}; "
-                "the weights of the last epoch are kept; a lower lr or train.clip_norm may help"
+                f"the loss became {loss} in {plan.place(progress.epoch)}, step {step.index + 1}; "
+                "the state of the last epoch's end is kept; a lower lr or train.clip_norm may help"
             )
         clip_gradients(self.model, self.config.clip_norm)
         self.optimizer.step()
@@ -167,19 +167,17 @@ class Trainer:
         self.reporter.report(
             StepDone(plan.index, progress.epoch, progress.step, progress.smoothed_loss, lr, step.num_images)
         )
-        self._stop_if_asked()
+        self._stop_if_asked(plan)
 
-    def _stop_if_asked(self) -> None:
+    def _stop_if_asked(self, plan: StagePlan) -> None:
         if (signal := self.should_stop()) is not None:
-            self._save_and_stop(signal)
+            self._save_and_stop(signal, plan)
 
-    def _save_and_stop(self, signal: int) -> NoReturn:
+    def _save_and_stop(self, signal: int, plan: StagePlan) -> NoReturn:
         self.save()
-        progress = self.progress
+        place = f"{plan.place(self.progress.epoch)}, after step {self.progress.step}"
         raise StopRequested(
-            signal,
-            f"stopped and saved in stage {progress.stage}, epoch {progress.epoch}, after step {progress.step}; "
-            f"go on with: kgcv train --resume {self.folder.path.parent}",
+            signal, f"stopped and saved in {place}; go on with: kgcv train --resume {self.folder.path.parent}"
         )
 
     def _end_epoch(self, plan: StagePlan, predictor: Predictor, seconds: float) -> None:
@@ -187,7 +185,7 @@ class Trainer:
         try:
             values = predictor.predict(self.samples.valid_rows)
         except StopRequested as stop:
-            self._save_and_stop(stop.exit_code - 128)
+            self._save_and_stop(stop.exit_code - 128, plan)
         targets = self.samples.targets[self.samples.valid_rows]
         scores = {metric.name: metric.score(targets, values) for metric in self.metrics}
         progress = self.progress
@@ -211,7 +209,7 @@ class Trainer:
         progress.end_epoch()
         self.save()
         self.reporter.report(event)
-        self._stop_if_asked()
+        self._stop_if_asked(plan)
 
     def _note_score(self, score: float) -> bool:
         """Whether `score` is the best of the run; counts epochs without a better one in this stage."""
@@ -260,11 +258,21 @@ class Trainer:
             "model": self.model.state_dict(),
             "ema": self.ema.module.state_dict() if self.ema is not None else None,
             "optimizer": optimizer_state(self.optimizer) if self.optimizer is not None else None,
+            "class_names": list(self.samples.class_names),
         }
         self.folder.write_state(state, self.progress.history)
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take up the state that `save` wrote; the run goes on as if it had never stopped."""
+        """Take up the state that `save` wrote; the run goes on as if it had never stopped.
+
+        Raises:
+            CheckpointError: the data have other classes now.
+        """
+        if (names := state["class_names"]) != list(self.samples.class_names):
+            raise CheckpointError(
+                f"{self.folder.last_state}: was trained on the classes {listed(names)}, "
+                f"but the data now have {listed(self.samples.class_names)}"
+            )
         self.progress = Progress(**state["progress"])
         self.model.load_state_dict(state["model"])
         if self.ema is not None:

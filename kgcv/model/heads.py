@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from kgcv.config.schema import ModelConfig, Task
 from kgcv.errors import ConfigError
 
-LOG_FLOOR = float(np.finfo(np.float32).eps)
-"""Probabilities are float32; below this a logarithm would measure rounding, not the model."""
+LOG_FLOOR = float(np.finfo(np.float64).eps)
+"""Probabilities nearer to 0 or 1 than this count as this far away, as in scikit-learn's `log_loss`."""
 
 
 def build_head(num_features: int, num_outputs: int, config: ModelConfig) -> nn.Sequential:

@@ -95,10 +95,14 @@ def _wanted_stores(config: Config) -> Iterator[tuple[SampleTable, StoreSpec, int
 
 def _warn(spec: StoreSpec, report: StoreReport, reporter: Reporter) -> None:
     if report.num_small:
-        found = f"{report.num_small} of {report.num_images} {spec.part} images are smaller than {spec.edge} pixels"
-        effect = "stored as they are and enlarged when read (resize.enlarge: true stores them enlarged)"
-        reporter.report(Message(f"{found}: {effect}", level="warning"))
+        found = f"{report.num_small} of {report.num_images} {spec.part} images are smaller than {spec.edge}"
+        effect = (
+            "pixels: stored as they are and enlarged when read (resize.enlarge: true stores them enlarged)"
+        )
+        reporter.report(Message(f"{found} {effect}", level="warning"))
     if report.is_final and report.failures:
-        found = f"{len(report.failures)} {spec.part} images are left out, see {spec.beside('left_out.csv')}"
+        found = (
+            f"{len(report.failures)} of the {spec.part} images left out, see {spec.beside('left_out.csv')}"
+        )
         effect = "a submission will lack them" if spec.part == "test" else "training goes without them"
         reporter.report(Message(f"{found}: {effect}", level="warning"))

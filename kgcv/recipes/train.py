@@ -120,7 +120,7 @@ def build_trainer(bench: Workbench, folder: FoldFolder, fold: int) -> Trainer:
 
 def _tell_resume(reporter: Reporter, trainer: Trainer) -> None:
     progress = trainer.progress
-    where = f"stage {progress.stage}, epoch {progress.epoch}, step {progress.step}"
+    where = f"stage {progress.stage + 1}, epoch {progress.epoch + 1}, after step {progress.step}"
     reporter.report(Message(f"going on in {trainer.folder.path} at {where}"))
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 
-def draw_curve(lrs: Sequence[float], losses: Sequence[float], width: int = 60, height: int = 12) -> str:
+def draw_curve(lrs: Iterable[float], losses: Iterable[float], width: int = 60, height: int = 12) -> str:
     """Loss by learning rate: `width` x `height` characters beside a loss axis, above a logarithmic lr axis.
 
     Each column shows the mean loss of the rates that fall into it. Points whose loss is NaN or infinite are

@@ -60,8 +60,11 @@ Complaints = Callable[..., list[str]]
         ),
         ("stages.0.image_sise=3", "stages.0.image_sise: unknown key; did you mean 'image_size'?"),
         ("stages.0.LR=3", "stages.0.LR: unknown key; did you mean 'lr'?"),
-        ("seed=3", "seed: unknown key here; did you mean 'split.seed'?"),
-        ("max_zoom=3", "max_zoom: unknown key here; did you mean 'stages.0.augment.max_zoom'?"),
+        ("seed=3", "seed: unknown key here; did you mean split.seed or train.seed?"),
+        (
+            "max_zoom=3",
+            "max_zoom: unknown key here; did you mean augment.max_zoom or stages.0.augment.max_zoom?",
+        ),
         ("tta.x=3", "tta.x: unknown key; known here: views, plain_weight"),
         ("data.test={suffix: .jpg}", "data.test.images: required, but not given"),
     ],

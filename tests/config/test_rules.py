@@ -26,15 +26,14 @@ NUMBERS = "data.task=regression"
         ([], "split.folder=valid", "split.kind: folder"),
         (["split.kind=folds"], "split.column=valid", "split.kind: column"),
         ([], "split.file=x.csv", "split.kind: column"),
-        ([], "data.train.id_column=id", "data.train.labels"),
+        ([], "data.train.id_column=id", "data.train.labels or split.file"),
         ([], "data.train.label_columns=[a]", "data.train.labels"),
-        ([], "data.train.label_separator=,", "data.train.labels and data.task: multi or auto"),
+        ([], "data.train.label_separator=;", "data.train.labels and data.task: multi or auto"),
         (
             ["data.train.labels=x.csv", "data.task=single"],
-            "data.train.label_separator=,",
+            "data.train.label_separator=;",
             "data.train.labels and data.task: multi or auto",
         ),
-        (["resize.store=none"], "resize.enlarge=false", "resize.store: packed or jpeg"),
         (
             ["resize.store=none"],
             "resize.folder=cache",
@@ -55,8 +54,10 @@ NUMBERS = "data.task=regression"
              "and data.task: single or auto")
             for context in (["submission.format=label"], ["data.task=multi"], [NUMBERS])
         ),
-        *(([], f"augment.{key}=1", "a preset other than none") for key in MAGNITUDES if key != "max_lighting"),
-        ([], "augment.max_lighting=0.05", "a preset other than none"),
+        *(
+            ([], f"augment.{key}={0.05 if key == 'max_lighting' else 1}", "a preset other than none")
+            for key in MAGNITUDES
+        ),
         (
             ["augment.preset=side_on", "stages.0.augment.preset=none"],
             "stages.0.augment.max_zoom=1.1",
@@ -78,13 +79,13 @@ def test_a_key_that_does_nothing_is_refused_where_it_is_written(
         ["split.kind=holdout", "split.valid_fraction=0.1", "split.stratify=false", "split.seed=1"],
         ["split.kind=folds", "split.num_folds=3", "split.stratify=false", "split.seed=1"],
         ["split.kind=folder", "split.folder=v"],
-        ["split.kind=column", "split.column=fold", "split.file=split.csv"],
+        ["split.kind=column", "split.column=fold", "split.file=split.csv", "data.train.id_column=id"],
         ["split.kind=column", "data.train.labels=x.csv"],
         ["data.train.labels=x.csv", "data.train.id_column=id", "data.train.label_columns=[a, b]"],
-        ["data.train.labels=x.csv", "data.train.label_separator=,", "data.task=multi"],
-        ["data.train.labels=x.csv", "data.train.label_separator=,"],
+        ["data.train.labels=x.csv", "data.train.label_separator=;", "data.task=multi"],
+        ["data.train.labels=x.csv", "data.train.label_separator=;"],
         ["data.task=single", "data.train.labels=x.csv", "data.train.label_columns=[a]"],
-        ["resize.store=none", "resize.ratio=1.2"],
+        ["resize.store=none", "resize.ratio=1.2", "resize.enlarge=true"],
         ["resize.store=jpeg", "resize.folder=f", "resize.enlarge=true"],
         ["resize.store=none", "resize.folder=f", PRECOMPUTE],
         ["resize.store=packed", "model.channels=4"],
@@ -127,7 +128,6 @@ def test_keys_that_act_and_values_that_agree_are_accepted(
 @pytest.mark.parametrize(
     ("context", "wrong", "problem"),
     [
-        ([], "split.column=fold", "needs a CSV file; give split.file or data.train.labels"),
         (
             ["data.task=single", "data.train.labels=x.csv"],
             "data.train.label_columns=[a, b]",
@@ -207,9 +207,14 @@ def test_values_that_contradict_each_other_are_named(
 ) -> None:
     assert complaints(*context) == []
     key = wrong.partition("=")[0]
-    if key == "split.column":
-        context = ["split.kind=column"]
     assert complaints(*context, wrong) == [f"--set {wrong}: {key}: {problem}"]
+
+
+def test_a_split_by_column_needs_a_file(complaints: Complaints) -> None:
+    assert complaints("split={kind: column, column: fold}") == [
+        "--set split={kind: column, column: fold}: split.column: "
+        "needs a CSV file; give split.file or data.train.labels"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -217,7 +222,8 @@ def test_values_that_contradict_each_other_are_named(
 )
 def test_precompute_with_augmentation_says_why_not(complaints: Complaints, augment: str) -> None:
     assert complaints(PRECOMPUTE, augment) == [
-        f"--set {PRECOMPUTE}: stages.0.precompute: precompute runs the body once, so augmentation cannot act; "
+        f"--set {PRECOMPUTE}: stages.0.precompute: "
+        "precompute runs the body once, so augmentation cannot act; "
         "give this stage augment: {preset: none}, or take precompute out"
     ]
 

@@ -84,11 +84,9 @@ def test_views_that_do_not_exist_are_refused(complaints: Complaints, views: str)
 def test_a_section_made_in_code_is_checked_as_well() -> None:
     with pytest.raises(WrongKeysError, match=r"^dropout: needs one value"):
         ModelConfig(name="x", dropout=(0.1, 0.2))
-    with pytest.raises(
-        ValueError, match="^frozen_groups: give .*; precompute: needs|^frozen_groups: 0 freezes"
-    ):
+    with pytest.raises(ValueError, match=r"^frozen_groups: 0 freezes .*; precompute: needs"):
         StageConfig(image_size=1, lr=(1.0,), frozen_groups=0, precompute=True)
-    with pytest.raises(WrongKeysError, match="^pattern: labels come from"):
+    with pytest.raises(WrongKeysError, match=r"^pattern: labels come from"):
         TrainSourceConfig(labels="x.csv", pattern="(?P<label>a)")
 
 

@@ -126,7 +126,8 @@ def test_what_is_yaml_but_not_allowed_is_gathered(text: str, problems: list[str]
     [
         (
             "a: [1",
-            "f:1:6: not valid YAML: while parsing a flow sequence: expected ',' or ']', but got '<stream end>'",
+            "f:1:6: not valid YAML: while parsing a flow sequence: "
+            "expected ',' or ']', but got '<stream end>'",
         ),
         (
             "a:\n\t- 1",

@@ -45,9 +45,9 @@ def grey(rows: list[list[int]]) -> Image.Image:
     return Image.fromarray(np.array(rows, np.uint8))
 
 
-def pixels(path: Path, channels: int) -> list[int] | int:
+def pixels(path: Path, channels: int) -> list[int]:
     """The first pixel."""
-    return read_image(path, channels)[0, 0].tolist()
+    return [int(value) for value in read_image(path, channels)[0, 0]]
 
 
 def natural_photo(width: int, height: int) -> Image.Image:
@@ -77,7 +77,7 @@ class TestScaledSize:
         ],
     )
     def test_floors_the_longer_side(self, size, edge, expected):
-        assert scaled_size(*size, edge, enlarge=False) == expected
+        assert scaled_size(size[0], size[1], edge, enlarge=False) == expected
 
     def test_keeps_small_images_unless_told_to_enlarge(self):
         assert scaled_size(50, 40, 83, enlarge=False) == (50, 40)
@@ -258,15 +258,20 @@ class TestScaling:
     def test_close_to_lanczos_of_the_full_image(self, tmp_path, size):
         path = save(tmp_path / "a.jpg", natural_photo(*size), quality=90)
         with Image.open(path) as full:
-            reference = np.asarray(full.resize(scaled_size(*size, 166, True), Image.Resampling.LANCZOS))
+            reference = np.asarray(
+                full.resize(scaled_size(size[0], size[1], 166, True), Image.Resampling.LANCZOS)
+            )
         assert psnr(read_image(path, 3, edge=166), reference) >= 43
 
     def test_a_jpeg_is_decoded_at_the_smallest_scale_that_keeps_twice_the_size(self, tmp_path, monkeypatch):
         loaded = []
         resize = images._resize
-        monkeypatch.setattr(
-            images, "_resize", lambda image, size: loaded.append(image.size) or resize(image, size)
-        )
+
+        def note(image, size):
+            loaded.append(image.size)
+            return resize(image, size)
+
+        monkeypatch.setattr(images, "_resize", note)
         path = save(tmp_path / "a.jpg", Image.new("RGB", (800, 600)))
         for edge in (300, 150, 76, 75, 30):
             read_image(path, 3, edge=edge)

@@ -32,7 +32,9 @@ def test_a_class_with_a_space_is_one_class_if_told_so() -> None:
 
 
 def test_tags_become_indicators() -> None:
-    labels = encode_labels(labelled(["haze", "water"], [], ["water", "water"], ["clear"], ["clear", "haze"]), "auto")
+    labels = encode_labels(
+        labelled(["haze", "water"], [], ["water", "water"], ["clear"], ["clear", "haze"]), "auto"
+    )
     assert labels.task == "multi"
     assert labels.class_names == ("clear", "haze", "water")
     assert labels.targets.tolist() == [[0, 1, 1], [0, 0, 0], [0, 0, 1], [1, 0, 0], [1, 1, 0]]
@@ -75,6 +77,11 @@ def test_columns_of_0_and_1_tell_the_task(rows: list[list[str]], task: str) -> N
         (
             labelled(["T-shirt", "top"], ["coat"], ["Ankle", "boot"], ["coat"]),
             "data.task: auto cannot tell whether 'T-shirt top' is one class or several tags; "
+            "set data.task to single or multi",
+        ),
+        (
+            labelled(["red", "car"], ["red", "bus"], ["blue", "car"], ["blue", "bus"]),
+            "data.task: auto cannot tell whether 'red car' is one class or several tags; "
             "set data.task to single or multi",
         ),
         (
@@ -145,7 +152,8 @@ def test_an_earlier_vocabulary_is_kept() -> None:
             labelled("1", "old", "nan", "inf"),
             "regression",
             None,
-            "data.task: regression needs numbers:\n  samples with other labels (3): b (old), c (nan), d (inf)",
+            "data.task: regression needs numbers:\n"
+            "  samples with other labels (3): b (old), c (nan), d (inf)",
         ),
         (
             labelled("cat", "cat"),

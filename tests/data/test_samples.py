@@ -76,7 +76,8 @@ def test_strays_and_empty_class_folders_are_listed(tmp_path: Path) -> None:
     touch(tmp_path, "train/cat/1.jpg", "train/2.jpg", "train/dog/Thumbs.db", "train/.hidden/x")
     assert message(config(tmp_path)) == (
         f"{tmp_path}/train:\n"
-        "  images outside a class folder, with no data.train.labels or data.train.pattern to label them (1): 2.jpg\n"
+        "  images outside a class folder, with no data.train.labels or data.train.pattern to label them (1): "
+        "2.jpg\n"
         "  class folders without images (1): dog"
     )
 
@@ -163,6 +164,7 @@ def test_several_columns_stay_numbers_as_text(tmp_path: Path) -> None:
     ("task", "expected"),
     [
         ("single", (("T-shirt top",), ("coat",))),
+        ("regression", (("T-shirt top",), ("coat",))),
         ("multi", (("T-shirt", "top"), ("coat",))),
         ("auto", (("T-shirt", "top"), ("coat",))),
     ],
@@ -185,10 +187,21 @@ def test_another_separator_allows_tags_with_spaces(tmp_path: Path) -> None:
 def test_an_image_without_a_tag_is_allowed_in_multi_only(tmp_path: Path) -> None:
     touch(tmp_path, "train/1.jpg", "train/2.jpg")
     write_table(tmp_path, "id,label", "1.jpg,", "2.jpg,haze")
-    assert read_train_samples(config(tmp_path, "multi", labels="train.csv"), HOLDOUT).labels == ((), ("haze",))
-    assert message(config(tmp_path, labels="train.csv")) == (
-        f"{tmp_path}/train.csv and the images:\n  rows without a label, which only task: multi allows (1): 1.jpg"
+    assert read_train_samples(config(tmp_path, "multi", labels="train.csv"), HOLDOUT).labels == (
+        (),
+        ("haze",),
     )
+    assert message(config(tmp_path, labels="train.csv")) == (
+        f"{tmp_path}/train.csv and the images:\n"
+        "  rows without a label, which only task: multi allows (1): 1.jpg"
+    )
+
+
+def test_of_several_columns_none_may_be_empty(tmp_path: Path) -> None:
+    touch(tmp_path, "train/1.jpg")
+    write_table(tmp_path, "id,x,y", "1.jpg,1,")
+    data = config(tmp_path, "multi", labels="train.csv", label_columns=("x", "y"))
+    assert message(data).endswith("rows without a label, which only task: multi allows (1): 1.jpg")
 
 
 def test_everything_that_breaks_the_bijection_is_listed_at_once(tmp_path: Path) -> None:

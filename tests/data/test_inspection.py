@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from kgcv.data import inspection
+from kgcv.data.images import ImageFacts
+from kgcv.data.inspection import Watch, find_twins, inspect_images
+from kgcv.errors import DataError, StopRequested
+from kgcv.events import Recorder, Silent, TaskAdvanced, TaskDone, TaskStarted, never_stop
+
+WATCH = Watch(Silent(), never_stop)
+
+
+def image(path: Path, width: int = 4, height: int = 3, mode: str = "RGB") -> Path:
+    Image.new(mode, (width, height)).save(path)
+    return path
+
+
+def written(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    return path
+
+
+def test_facts_and_errors_come_in_the_order_of_the_files(tmp_path: Path) -> None:
+    good, grey = image(tmp_path / "good.png"), image(tmp_path / "grey.png", 8, 6, "L")
+    cut = written(tmp_path / "cut.png", good.read_bytes()[:40])
+    first, second, third = inspect_images([good, cut, grey], 3, WATCH)
+    assert first == ImageFacts(4, 3, "RGB", is_rotated=False, num_pages=1)
+    assert isinstance(second, DataError)
+    assert str(second).startswith(f"{cut}: ")
+    assert third == ImageFacts(8, 6, "L", is_rotated=False, num_pages=1)
+
+
+def test_progress_is_told_in_rounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inspection, "_FILES_PER_ROUND", 2)
+    recorder = Recorder()
+    inspect_images([image(tmp_path / "a.png")] * 3, 3, Watch(recorder, never_stop, workers=1))
+    assert recorder.events == [
+        TaskStarted("reading", 3),
+        TaskAdvanced(2),
+        TaskAdvanced(1),
+        TaskDone("reading", "3 images"),
+    ]
+
+
+def test_a_stop_is_honoured_between_rounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inspection, "_FILES_PER_ROUND", 1)
+    recorder = Recorder()
+
+    def stop_after_two() -> int | None:
+        num_done = sum(isinstance(event, TaskAdvanced) for event in recorder.events)
+        return signal.SIGTERM if num_done == 2 else None
+
+    with pytest.raises(StopRequested) as caught:
+        inspect_images([image(tmp_path / "a.png")] * 5, 3, Watch(recorder, stop_after_two))
+    assert caught.value.exit_code == 143
+    assert str(caught.value) == "stopped while reading images; nothing was written"
+    assert recorder.events[-1] == TaskAdvanced(1)
+
+
+def test_twins_are_the_same_in_every_byte(tmp_path: Path) -> None:
+    contents = [b"one", b"two", b"one", b"three", b"two", b"one"]
+    paths = [written(tmp_path / str(row), content) for row, content in enumerate(contents)]
+    assert find_twins(paths, WATCH) == [(0, 2, 5), (1, 4)]
+
+
+def test_only_files_of_equal_size_are_hashed(tmp_path: Path) -> None:
+    contents = [b"1", b"22", b"333", b"44"]
+    paths = [written(tmp_path / str(row), content) for row, content in enumerate(contents)]
+    recorder = Recorder()
+    assert find_twins(paths, Watch(recorder, never_stop)) == []
+    assert recorder.events[0] == TaskStarted("comparing", 2)

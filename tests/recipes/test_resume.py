@@ -1,0 +1,210 @@
+"""Stopped anywhere and resumed, a run is the run that was never stopped: every file, to the bit."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from kgcv.config.schema import Config
+from kgcv.errors import CheckpointError, DataError, StopRequested
+from kgcv.events import EpochDone, Recorder, StepDone, never_stop
+from kgcv.recipes.run_folder import RunFolder
+from kgcv.recipes.train import start_run, train
+
+# 14 of the 20 images train: batches of 4, 4, 4 and 2.
+STEPS_PER_EPOCH, EPOCHS, STAGES = 4, 2, 2
+TERMINATE = 15
+OUTCOMES = ("best.safetensors", "best.json", "metrics.jsonl", "valid.npz")
+
+
+class StopAfter:
+    """Asks for an end at the `count`-th question after the first step has been reported."""
+
+    def __init__(self, count: int) -> None:
+        self.left = count
+
+    def __call__(self) -> int | None:
+        self.left -= 1
+        return TERMINATE if self.left < 0 else None
+
+
+def straight(config: Config, folder: Path) -> RunFolder:
+    run = start_run(config, "straight", folder)
+    train(run, None, Recorder(), never_stop)
+    return run
+
+
+def outcome(run: RunFolder) -> dict[str, bytes]:
+    return {name: (run.path / "fold0" / name).read_bytes() for name in OUTCOMES}
+
+
+def final_state(run: RunFolder) -> dict[str, object]:
+    return torch.load(run.path / "fold0/last.pt", weights_only=True)
+
+
+def assert_same(left: object, right: object, where: str = "state") -> None:
+    """Equal, tensor by tensor and to the bit."""
+    if isinstance(left, torch.Tensor):
+        assert isinstance(right, torch.Tensor)
+        assert torch.equal(left, right), where
+    elif isinstance(left, dict):
+        assert isinstance(right, dict)
+        assert left.keys() == right.keys(), where
+        for key in left:
+            assert_same(left[key], right[key], f"{where}.{key}")
+    elif isinstance(left, list):
+        assert isinstance(right, list)
+        for index, (a, b) in enumerate(itertools.zip_longest(left, right)):
+            assert_same(a, b, f"{where}[{index}]")
+    else:
+        assert left == right, where
+
+
+def count_questions(config: Config, folder: Path) -> int:
+    """How often an undisturbed run asks whether to stop, once its stores are there."""
+    questions = itertools.count()
+
+    def ask() -> int | None:
+        next(questions)
+        return None
+
+    train(start_run(config, "counted", folder), None, Recorder(), ask)
+    return next(questions)
+
+
+def stop_after_an_epoch(run: RunFolder) -> Recorder:
+    recorder = Recorder()
+
+    def ask() -> int | None:
+        return TERMINATE if any(isinstance(event, EpochDone) for event in recorder.events) else None
+
+    with pytest.raises(StopRequested, match="stage 1/2, epoch 2/2, after step 0"):
+        train(run, None, recorder, ask)
+    return recorder
+
+
+def test_stopped_at_any_question_and_resumed_equals_straight(competition: Config, tmp_path: Path) -> None:
+    """Between steps, in validation, at an epoch's and a stage's end, and several times in one run."""
+    expected = straight(competition, tmp_path / "straight")
+    num_questions = count_questions(competition, tmp_path / "counted")
+    assert num_questions > STEPS_PER_EPOCH * EPOCHS * STAGES
+    for count in range(0, num_questions, 5):
+        run = start_run(competition, "stopped", tmp_path / f"stopped{count}")
+        with pytest.raises(StopRequested) as stop:
+            train(run, None, Recorder(), StopAfter(count))
+        assert stop.value.exit_code == 128 + TERMINATE
+        train(run, None, Recorder(), never_stop)
+        assert outcome(run) == outcome(expected), f"stopped at question {count}"
+        assert_same(final_state(run), final_state(expected))
+
+
+def test_stopped_again_and_again(competition: Config, tmp_path: Path) -> None:
+    expected = straight(competition, tmp_path / "straight")
+    run = start_run(competition, "stopped", tmp_path / "stopped")
+    stops = 0
+    while True:
+        try:
+            train(run, None, Recorder(), StopAfter(6))
+            break
+        except StopRequested:
+            stops += 1
+            assert stops < 100
+    assert stops >= STAGES * EPOCHS
+    assert outcome(run) == outcome(expected)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"optimizer": "sgd", "accumulate": 2, "clip_norm": 0.5, "schedule": "one_cycle"},
+        {"optimizer": "lamb", "precision": "bfloat16", "ema_decay": 0.0},
+        {"optimizer": "muon", "label_smoothing": 0.1, "schedule": "flat_cosine"},
+        {"optimizer": "rmsprop", "schedule": "constant"},
+    ],
+    ids=lambda changes: str(changes["optimizer"]),
+)
+def test_resume_with_other_optimizers(
+    competition: Config, tmp_path: Path, change: Callable[..., Config], changes: dict[str, object]
+) -> None:
+    config = change(competition, train=changes)
+    stages = tuple(replace(stage, keep_optimizer=stage.image_size == 20) for stage in config.stages)
+    config = replace(config, stages=stages)
+    expected = straight(config, tmp_path / "straight")
+    run = start_run(config, "stopped", tmp_path / "stopped")
+    for count in (3, 6, 5):
+        with pytest.raises(StopRequested):
+            train(run, None, Recorder(), StopAfter(count))
+    train(run, None, Recorder(), never_stop)
+    assert outcome(run) == outcome(expected)
+
+
+def test_two_epochs_equal_one_and_one(competition: Config, tmp_path: Path) -> None:
+    """Stopped at the end of the first epoch: the second one follows as if nothing had been."""
+    expected = straight(competition, tmp_path / "straight")
+    run = start_run(competition, "stopped", tmp_path / "stopped")
+    recorder = stop_after_an_epoch(run)
+    assert sum(isinstance(event, StepDone) for event in recorder.events) == STEPS_PER_EPOCH
+    train(run, None, Recorder(), never_stop)
+    assert outcome(run) == outcome(expected)
+
+
+def test_number_of_threads_changes_nothing(
+    competition: Config, tmp_path: Path, change: Callable[..., Config]
+) -> None:
+    one = straight(change(competition, train={"workers": 1}), tmp_path / "one")
+    four = straight(change(competition, train={"workers": 4}), tmp_path / "four")
+    assert outcome(one) == outcome(four)
+
+
+def test_another_seed_gives_another_run(
+    competition: Config, tmp_path: Path, change: Callable[..., Config]
+) -> None:
+    one = straight(competition, tmp_path / "one")
+    other = straight(change(competition, train={"seed": 43}), tmp_path / "other")
+    assert outcome(one)["metrics.jsonl"] != outcome(other)["metrics.jsonl"]
+
+
+def test_same_command_again_finishes_an_interrupted_run(competition: Config, tmp_path: Path) -> None:
+    expected = straight(competition, tmp_path / "straight")
+    stop_after_an_epoch(start_run(competition, "run", tmp_path / "run"))
+    run = start_run(competition, "run", tmp_path / "run")
+    train(run, None, Recorder(), never_stop)
+    assert outcome(run) == outcome(expected)
+
+
+def test_finished_run_is_never_overwritten(competition: Config, tmp_path: Path) -> None:
+    straight(competition, tmp_path / "run")
+    with pytest.raises(DataError, match="holds a finished run, and a run is never overwritten"):
+        start_run(competition, "run", tmp_path / "run")
+
+
+def test_run_of_another_config_is_refused(
+    competition: Config, tmp_path: Path, change: Callable[..., Config]
+) -> None:
+    start_run(competition, "run", tmp_path / "run")
+    with pytest.raises(DataError, match="holds a run of another config"):
+        start_run(change(competition, train={"seed": 1}), "run", tmp_path / "run")
+
+
+def test_changed_classes_are_noticed(competition: Config, tmp_path: Path) -> None:
+    run = start_run(competition, "run", tmp_path / "run")
+    stop_after_an_epoch(run)
+    config_file = run.config_file
+    config_file.write_text(config_file.read_text().replace("(?P<label>bright|dark)", "(?P<label>[a-z])[a-z]+"))
+    with pytest.raises(CheckpointError, match="classes bright, dark, but the data now have b, d"):
+        train(run, None, Recorder(), never_stop)
+
+
+def test_metrics_hold_no_time(competition: Config, tmp_path: Path) -> None:
+    run = straight(competition, tmp_path / "run")
+    lines = [json.loads(line) for line in (run.path / "fold0/metrics.jsonl").read_text().splitlines()]
+    places = [(line["stage"], line["epoch"], line["step"]) for line in lines]
+    assert places == [(0, 0, 4), (0, 1, 8), (1, 0, 12), (1, 1, 16)]
+    keys = {"stage", "epoch", "step", "image_size", "lr", "train_loss", "valid_loss", "scores", "is_best"}
+    assert all(line.keys() == keys for line in lines)

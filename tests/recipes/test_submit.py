@@ -1,0 +1,121 @@
+import gzip
+import hashlib
+
+import numpy as np
+import pytest
+
+from kgcv.config.load import dump_config
+from kgcv.config.schema import Config, DataConfig, DecisionConfig, ModelConfig, StageConfig, SubmissionConfig
+from kgcv.data.predictions import Predictions, write_predictions
+from kgcv.errors import ConfigError, DataError, SubmissionError
+from kgcv.recipes.submit import submit_check
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A run folder with two test predictions in fold 0, whose sample file asks for labels."""
+    data, folder = tmp_path / "data", tmp_path / "runs" / "one"
+    data.mkdir()
+    folder.mkdir(parents=True)
+    (data / "sample.csv").write_text("id,label\nb,cat\na,cat\n")
+    write_config(folder, data)
+    write_test(folder / "fold0" / "test.npz", [[0.75, 0.25], [0.25, 0.75]])
+    return folder
+
+
+def write_config(run, data, sample="sample.csv", **sections):
+    config = Config(
+        data=DataConfig(root=str(data), sample_submission=sample),
+        model=ModelConfig(name="resnet18"),
+        stages=(StageConfig(image_size=8, lr=(0.1,)),),
+        **sections,
+    )
+    (run / "config.yaml").write_text(dump_config(config))
+
+
+def write_test(path, values, task="single", class_names=("cat", "dog")):
+    predictions = Predictions(("a", "b"), class_names, np.array(values, dtype=np.float32), task)
+    write_predictions(path, predictions)
+
+
+def test_a_run_gives_a_file_in_its_folder(run):
+    result = submit_check(run)
+    assert result.path == run / "submission.csv.gz"
+    content = result.path.read_bytes()
+    assert gzip.decompress(content) == b"id,label\nb,dog\na,cat\n"
+    assert result.sha256 == hashlib.sha256(content).hexdigest()
+    assert (result.num_rows, result.columns, result.format) == (2, ("id", "label"), "label")
+
+
+def test_it_may_go_elsewhere(run, tmp_path):
+    assert submit_check(run, tmp_path / "out" / "mine.csv").path.read_text() == "id,label\nb,dog\na,cat\n"
+    assert not (run / "submission.csv.gz").exists()
+
+
+def test_the_same_predictions_give_the_same_bytes(run):
+    assert submit_check(run).sha256 == submit_check(run).sha256
+
+
+def test_predictions_over_all_folds_come_first(run):
+    write_test(run / "test.npz", [[0.0, 1.0], [1.0, 0.0]])
+    submit_check(run)
+    assert gzip.decompress((run / "submission.csv.gz").read_bytes()) == b"id,label\nb,cat\na,dog\n"
+
+
+def test_the_config_says_format_and_threshold(run, tmp_path):
+    write_config(
+        run, tmp_path / "data", submission=SubmissionConfig(format="probability", positive_class="dog")
+    )
+    assert submit_check(run, tmp_path / "a.csv").path.read_text() == "id,label\nb,0.75\na,0.25\n"
+    write_config(run, tmp_path / "data", decision=DecisionConfig(threshold=0.5))
+    write_test(run / "fold0" / "test.npz", [[0.6, 0.3], [0.6, 0.7]], "multi")
+    assert submit_check(run, tmp_path / "b.csv").path.read_text() == "id,label\nb,cat dog\na,cat\n"
+
+
+def test_no_predictions_say_how_to_make_them(run):
+    (run / "fold0" / "test.npz").unlink()
+    with pytest.raises(
+        DataError, match=r"holds no test predictions; make them with: kgcv tta .* --split test"
+    ):
+        submit_check(run)
+
+
+def test_no_sample_file_is_asked_for(run, tmp_path):
+    write_config(run, tmp_path / "data", sample=None)
+    with pytest.raises(ConfigError, match=r"data\.sample_submission is not set"):
+        submit_check(run)
+    result = submit_check(run, sample=tmp_path / "data" / "sample.csv")
+    assert result.num_rows == 2
+
+
+def test_a_refused_submission_leaves_the_older_file(run):
+    submit_check(run)
+    before = (run / "submission.csv.gz").read_bytes()
+    write_test(run / "fold0" / "test.npz", [[np.nan, 0.25], [0.25, 0.75]])
+    with pytest.raises(SubmissionError, match="NaN"):
+        submit_check(run)
+    assert (run / "submission.csv.gz").read_bytes() == before
+
+
+def test_a_file_is_checked_and_not_touched(tmp_path):
+    mine, sample = tmp_path / "mine.csv", tmp_path / "sample.csv"
+    mine.write_text("id,x\nb,2\na,1\n")
+    sample.write_text("id,x\na,0\nb,0\n")
+    result = submit_check(mine, sample=sample)
+    assert (result.path, result.format, result.num_rows) == (mine, "file", 2)
+    assert mine.read_text() == "id,x\nb,2\na,1\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.csv", "sample.csv"]
+
+
+def test_a_file_is_written_in_order_where_asked(tmp_path):
+    mine, sample = tmp_path / "mine.csv", tmp_path / "sample.csv"
+    mine.write_text("id,x\nb,2\na,1\n")
+    sample.write_text("id,x\na,0\nb,0\n")
+    result = submit_check(mine, tmp_path / "out.csv", sample)
+    assert result.path.read_text() == "id,x\na,1\nb,2\n"
+
+
+def test_a_file_needs_a_sample(tmp_path):
+    (tmp_path / "mine.csv").write_text("id,x\na,1\n")
+    with pytest.raises(ConfigError, match=r"mine\.csv: .*name it with --sample"):
+        submit_check(tmp_path / "mine.csv")

@@ -1,0 +1,134 @@
+import io
+import tarfile
+import zipfile
+
+import pytest
+
+from kgcv.errors import DataError
+from kgcv.files import (
+    atomic_path,
+    hash_file,
+    hash_json,
+    point_latest,
+    read_json,
+    unpack,
+    write_bytes,
+    write_json,
+    write_text,
+)
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_file_appears_when_the_block_ends_well(tmp_path):
+    path = tmp_path / "new" / "a.txt"
+    with atomic_path(path) as temporary:
+        assert temporary.parent == path.parent
+        temporary.write_text("whole")
+        assert not path.exists()
+    assert path.read_text() == "whole"
+    assert names(path.parent) == ["a.txt"]
+
+
+def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(KeyboardInterrupt), atomic_path(path) as temporary:
+        temporary.write_text("half")
+        raise KeyboardInterrupt
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_text_and_bytes_are_written_as_they_are(tmp_path):
+    write_text(tmp_path / "a", "ä\r\n\n")
+    assert (tmp_path / "a").read_bytes() == b"\xc3\xa4\r\n\n"
+    write_bytes(tmp_path / "a", b"\x00\xff")
+    assert (tmp_path / "a").read_bytes() == b"\x00\xff"
+
+
+def test_json_goes_there_and_back(tmp_path):
+    value = {"b": [1, 2.5, None], "a": "ä"}
+    write_json(tmp_path / "a.json", value)
+    assert (tmp_path / "a.json").read_text(encoding="utf-8").startswith('{\n  "b": [')
+    assert read_json(tmp_path / "a.json") == value
+
+
+def test_json_that_cannot_be_read_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"a\.json: cannot be read: No such file"):
+        read_json(tmp_path / "a.json")
+    (tmp_path / "a.json").write_text("{")
+    with pytest.raises(DataError, match=r"a\.json: is not valid JSON"):
+        read_json(tmp_path / "a.json")
+
+
+def test_hashes():
+    # SHA-256 of `{"a":1,"b":2}`, whatever the order of the keys.
+    expected = "43258cff783fe7036d8a43033f830adfc60ec037382473548ac742b888292777"
+    assert hash_json({"b": 2, "a": 1}) == hash_json({"a": 1, "b": 2}) == expected
+    assert hash_json({"a": 1, "b": 3}) != expected
+
+
+def test_the_hash_of_a_file(tmp_path):
+    (tmp_path / "a").write_bytes(b"abc")
+    # FIPS 180-2, appendix B.1.
+    assert hash_file(tmp_path / "a") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_latest_points_to_the_newest_and_moves_with_its_folder(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        point_latest(tmp_path / "runs" / name)
+    (tmp_path / "runs").rename(tmp_path / "moved")
+    latest = tmp_path / "moved" / "latest"
+    assert latest.resolve().name == "two"
+    assert str(latest.readlink()) == "two"
+    assert names(tmp_path / "moved") == ["latest", "one", "two"]
+
+
+def write_zip(path, name):
+    with zipfile.ZipFile(path, "w") as content:
+        content.writestr(name, "x")
+
+
+def write_tar(path, name):
+    with tarfile.open(path, "w:gz") as content:
+        member = tarfile.TarInfo(name)
+        member.size = 1
+        content.addfile(member, io.BytesIO(b"x"))
+
+
+@pytest.mark.parametrize("write", [write_zip, write_tar])
+def test_archives_are_unpacked(tmp_path, write):
+    write(tmp_path / "archive", "a/b.txt")
+    unpack(tmp_path / "archive", tmp_path / "out")
+    assert (tmp_path / "out" / "a" / "b.txt").read_text() == "x"
+
+
+@pytest.mark.parametrize("write", [write_zip, write_tar])
+@pytest.mark.parametrize("name", ["../evil.txt", "a/../../evil.txt", "{root}/evil.txt"])
+def test_archives_cannot_write_outside_their_folder(tmp_path, write, name):
+    write(tmp_path / "archive", name.format(root=tmp_path))
+    # An absolute name in a tar is taken below the folder; all others are refused.
+    try:
+        unpack(tmp_path / "archive", tmp_path / "out")
+    except DataError as error:
+        assert "archive" in str(error)
+    assert not (tmp_path / "evil.txt").exists()
+
+
+def test_a_link_out_of_the_folder_is_refused(tmp_path):
+    with tarfile.open(tmp_path / "a.tar", "w") as content:
+        member = tarfile.TarInfo("link")
+        member.type, member.linkname = tarfile.SYMTYPE, "../.."
+        content.addfile(member)
+    with pytest.raises(DataError, match=r"a\.tar: cannot be unpacked"):
+        unpack(tmp_path / "a.tar", tmp_path / "out")
+
+
+def test_a_damaged_archive_is_named(tmp_path):
+    (tmp_path / "a.zip").write_bytes(b"no archive")
+    with pytest.raises(DataError, match=r"a\.zip: cannot be unpacked"):
+        unpack(tmp_path / "a.zip", tmp_path / "out")
