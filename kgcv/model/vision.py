@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
@@ -151,11 +152,17 @@ def normalization(body: nn.Module, channels: int) -> Normalization:
 def _num_features(body: nn.Module, config: ModelConfig) -> int:
     if config.pool == "model":
         return int(getattr(body, "head_hidden_size", None) or body.num_features)  # type: ignore[arg-type]
-    if hasattr(body, "patch_embed"):
-        raise ConfigError(
-            [f"model.pool: concat needs a feature map, which {config.name} (a transformer) has not; use pool: model"]
-        )
+    if not _has_feature_map(body, config.channels):
+        raise ConfigError([f"model.pool: concat needs a feature map, which {config.name} has not; use pool: model"])
     return 2 * int(body.num_features)  # type: ignore[arg-type]
+
+
+def _has_feature_map(body: nn.Module, channels: int) -> bool:
+    """Whether the body ends in `(B, F, h, w)`; follows its shapes without computing (torch's meta device)."""
+    side = body.pretrained_cfg["input_size"][-1]  # type: ignore[index]
+    shadow = deepcopy(body).to("meta").eval()
+    outputs = shadow.forward_features(torch.empty(1, channels, side, side, device="meta"))  # type: ignore[operator]
+    return isinstance(outputs, Tensor) and outputs.ndim == 4 and outputs.shape[1] == body.num_features
 
 
 def _layer_groups(body: nn.Module, head: nn.Module, config: ModelConfig) -> tuple[tuple[str, ...], ...]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from kgcv.config.schema import (
@@ -24,6 +25,8 @@ from kgcv.config.schema import (
 )
 
 NUM_TRAIN, NUM_TEST = 20, 6
+
+torch.set_num_threads(1)  # networks this small only wait for each other's threads
 
 
 def write_squares(folder: Path, names: list[str], first: int = 0) -> None:
