@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Protocol
 
 
-
 @dataclass(frozen=True, slots=True)
 class RunStarted:
     """A run folder exists and training is about to begin (or to go on)."""
@@ -116,17 +115,7 @@ class Message:
     """`info` or `warning`."""
 
 
-Event = (
-    RunStarted
-    | StageStarted
-    | StepDone
-    | EpochDone
-    | StageDone
-    | TaskStarted
-    | TaskAdvanced
-    | TaskDone
-    | Message
-)
+Event = RunStarted | StageStarted | StepDone | EpochDone | StageDone | TaskStarted | TaskAdvanced | TaskDone | Message
 
 
 class Reporter(Protocol):

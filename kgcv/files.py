@@ -28,7 +28,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         _flush(temporary)
-        os.replace(temporary, path)
+        temporary.replace(path)
         _flush(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
@@ -87,7 +87,7 @@ def point_latest(folder: Path) -> None:
     """Make the link `latest` beside `folder` point to it, replacing an older one in one step."""
     temporary = folder.with_name(f".latest.{secrets.token_hex(4)}")
     temporary.symlink_to(folder.name)
-    os.replace(temporary, folder.with_name("latest"))
+    temporary.replace(folder.with_name("latest"))
 
 
 def unpack(archive: Path, folder: Path) -> None:

@@ -61,9 +61,7 @@ def read_table(path: Path) -> Submission:
     return Submission(header, rows)
 
 
-def build_submission(
-    predictions: Predictions, sample: Path, config: SubmissionConfig, threshold: float
-) -> Submission:
+def build_submission(predictions: Predictions, sample: Path, config: SubmissionConfig, threshold: float) -> Submission:
     """The submission that the sample file asks for; tags are those with a probability above `threshold`.
 
     Raises:

@@ -24,7 +24,5 @@ def test_a_stop_ends_with_the_code_of_its_signal(number, code):
 
 
 def test_the_tree_in_the_docstring_is_the_tree():
-    classes = [
-        kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, KgcvError)
-    ]
+    classes = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, KgcvError)]
     assert all(kind.__name__ in (errors.__doc__ or "") for kind in classes)

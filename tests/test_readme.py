@@ -31,9 +31,7 @@ def test_every_command_is_in_it():
 
 
 def test_it_names_no_command_that_does_not_exist():
-    named = set(
-        re.findall(r"\bkgcv ([a-z]+(?:-[a-z]+)*) ", " ".join(re.findall(r"`(kgcv [^`]*)`", README)) + " ")
-    )
+    named = set(re.findall(r"\bkgcv ([a-z]+(?:-[a-z]+)*) ", " ".join(re.findall(r"`(kgcv [^`]*)`", README)) + " "))
     assert named <= main.commands.keys()
 
 

@@ -108,9 +108,7 @@ def test_nine_digits_give_every_float32_back(build):
 
 @pytest.mark.parametrize("text", ["0", "0.5", "1", "", "unknown"])
 def test_a_single_column_that_does_not_tell_is_asked_for(build, text):
-    with pytest.raises(
-        ConfigError, match=r"submission\.format: .*'label' .*classes cat, dog: say label, index, or"
-    ):
+    with pytest.raises(ConfigError, match=r"submission\.format: .*'label' .*classes cat, dog: say label, index, or"):
         build(f"id,label\na,{text}\nb,{text}\nc,{text}\n")
 
 
@@ -122,9 +120,7 @@ def test_classes_zero_and_one_are_asked_for(build):
 def test_a_probability_needs_its_class(build):
     with pytest.raises(ConfigError, match=r"submission\.positive_class: say whose .*: cat, dog"):
         build("id,label\na,0\nb,0\nc,0\n", format="probability")
-    with pytest.raises(
-        ConfigError, match=r"submission\.positive_class: 'Dog' is not one of the classes cat, dog"
-    ):
+    with pytest.raises(ConfigError, match=r"submission\.positive_class: 'Dog' is not one of the classes cat, dog"):
         build("id,label\na,0\nb,0\nc,0\n", positive_class="Dog")
 
 
@@ -191,9 +187,7 @@ def test_an_empty_id_breaks_no_hint(build):
         build("id,cat,dog\n,0,0\n", predict([[0.5, 0.5]], ["a"]))
 
 
-@pytest.mark.parametrize(
-    "value, what", [(np.nan, "NaN or infinite"), (np.inf, "NaN"), (1.01, r"outside \[0, 1\]")]
-)
+@pytest.mark.parametrize("value, what", [(np.nan, "NaN or infinite"), (np.inf, "NaN"), (1.01, r"outside \[0, 1\]")])
 def test_values_that_are_no_probabilities_are_named(build, value, what):
     values = CATS.copy()
     values[1, 0] = value

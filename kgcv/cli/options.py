@@ -38,9 +38,7 @@ set_option = click.option(
 )
 """Overrides, as `overrides: tuple[str, ...]`."""
 
-json_option = click.option(
-    "--json", "as_json", is_flag=True, envvar="KGCV_JSON", help="Print the result as JSON."
-)
+json_option = click.option("--json", "as_json", is_flag=True, envvar="KGCV_JSON", help="Print the result as JSON.")
 """Whether to print JSON, as `as_json: bool`."""
 
 progress_option = click.option(

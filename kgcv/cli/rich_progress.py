@@ -32,9 +32,7 @@ class RichReporter:
         # One text, because a narrow terminal cuts off its end; what matters most comes first.
         line = "{task.description}  {task.fields[details]}"
         text = TextColumn(line, table_column=Column(ratio=1, no_wrap=True))
-        self._progress = Progress(
-            BarColumn(bar_width=_BAR_WIDTH), text, console=console, transient=True, expand=True
-        )
+        self._progress = Progress(BarColumn(bar_width=_BAR_WIDTH), text, console=console, transient=True, expand=True)
         self._clock = clock
         self._narrator = Narrator(clock)
         self._training = _TrainingBar(self._progress, self._narrator, clock)
@@ -78,9 +76,7 @@ class RichReporter:
     def _start_job(self, event: TaskStarted) -> None:
         self._finish_job(None)
         self._job_start, self._job_done_before = self._clock(), event.done
-        self._job = self._progress.add_task(
-            event.name, total=event.total, completed=event.done, details=event.unit
-        )
+        self._job = self._progress.add_task(event.name, total=event.total, completed=event.done, details=event.unit)
 
     def _advance_job(self, amount: int) -> None:
         if self._job is None:
@@ -128,9 +124,7 @@ class _TrainingBar:
         self._narrator.time_left.finish_step()
         self._epoch_images += event.num_images
         if self._bar is not None:
-            self._progress.update(
-                self._bar, advance=1, description=self._place(event), details=self._details(event)
-            )
+            self._progress.update(self._bar, advance=1, description=self._place(event), details=self._details(event))
 
     def finish_epoch(self, event: EpochDone) -> None:
         name, score = next(iter(event.scores.items()), ("", 0.0))

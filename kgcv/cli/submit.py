@@ -40,7 +40,5 @@ def submit(run_or_file: Path, check: bool, output: Path | None, sample: Path | N
         "sha256": result.sha256,
     }
     columns = f"{len(result.columns)} columns"
-    summary = (
-        f"{result.path}: {result.num_rows} rows, {columns}, format {result.format}: fits the sample file"
-    )
+    summary = f"{result.path}: {result.num_rows} rows, {columns}, format {result.format}: fits the sample file"
     print_result(as_json, value, summary)

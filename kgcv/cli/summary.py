@@ -50,6 +50,9 @@ def _as_text(result: ModelSummary) -> str:
         for layer in result.layers
     ]
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in (header, *rows)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in (header, *rows)
+    ]
     total = f"{result.num_parameters:,} parameters, {result.num_trainable:,} of them train"
     return "\n".join([*lines, total])

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument(
-    "config_path", metavar="[CONFIG]", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+    "config_path",
+    metavar="[CONFIG]",
+    required=False,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
 )
 @click.option("--run-dir", type=click.Path(path_type=Path), help="The run's folder; default runs/<config>-<time>.")
 @click.option("--resume", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Go on with this run.")

@@ -25,7 +25,12 @@ if TYPE_CHECKING:
 @progress_option
 @json_option
 def tta(
-    run: Path, split: Literal["valid", "test"] | None, views: str | None, fold: int, progress: str, as_json: bool
+    run: Path,
+    split: Literal["valid", "test"] | None,
+    views: str | None,
+    fold: int,
+    progress: str,
+    as_json: bool,
 ) -> None:
     """Predict the validation and test images of RUN, averaging probabilities over views.
 

@@ -74,8 +74,5 @@ def wrap_single_values(tree: Any, kind: Any = Config) -> Any:
         return tree if isinstance(tree, dict) or tree is None else [tree]
     if isinstance(tree, dict) and is_section(kind):
         known = keys_of(kind)
-        return {
-            key: wrap_single_values(value, known[key]) if key in known else value
-            for key, value in tree.items()
-        }
+        return {key: wrap_single_values(value, known[key]) if key in known else value for key, value in tree.items()}
     return tree

@@ -40,9 +40,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     source.tree = wrap_single_values(source.tree)
     config, found = _validate(source)
     if found or refused or source.problems:
-        in_order = sorted(
-            found + source.problems, key=lambda problem: (problem.place.line == 0, problem.place)
-        )
+        in_order = sorted(found + source.problems, key=lambda problem: (problem.place.line == 0, problem.place))
         raise ConfigError([*map(str, in_order), *refused])
     return config
 
@@ -80,9 +78,7 @@ def _read_text(path: Path) -> str:
         raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from error
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
-        raise ConfigError(
-            [f"{path}:{line}: not UTF-8 text: byte 0x{error.object[error.start]:02x}"]
-        ) from error
+        raise ConfigError([f"{path}:{line}: not UTF-8 text: byte 0x{error.object[error.start]:02x}"]) from error
 
 
 def _refused_overrides(source: Source, overrides: Sequence[str]) -> Iterator[str]:

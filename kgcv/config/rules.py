@@ -50,9 +50,7 @@ _SCOPES = (
     ),
     Scope(("split.num_folds",), "split.kind: folds", lambda c: c.split.kind == "folds", ("split",)),
     Scope(("split.folder",), "split.kind: folder", lambda c: c.split.kind == "folder", ("split",)),
-    Scope(
-        ("split.column", "split.file"), "split.kind: column", lambda c: c.split.kind == "column", ("split",)
-    ),
+    Scope(("split.column", "split.file"), "split.kind: column", lambda c: c.split.kind == "column", ("split",)),
     Scope(
         ("data.train.id_column",),
         "data.train.labels or split.file",
@@ -95,9 +93,7 @@ _SCOPES = (
         lambda c: c.data.task != "regression",
         ("data",),
     ),
-    Scope(
-        ("tta.plain_weight",), "tta.views other than identity", lambda c: c.tta.views != "identity", ("tta",)
-    ),
+    Scope(("tta.plain_weight",), "tta.views other than identity", lambda c: c.tta.views != "identity", ("tta",)),
     Scope(
         ("decision.threshold",),
         "data.task: multi or auto",
@@ -120,9 +116,7 @@ def idle_keys(config: Config, broken: Collection[str] = ()) -> Iterator[Finding]
     """
     for scope in _SCOPES:
         if not set(scope.reads) & set(broken) and not scope.acts(config):
-            yield from (
-                (tuple(key.split(".")), f"does nothing here; it needs {scope.needs}") for key in scope.keys
-            )
+            yield from ((tuple(key.split(".")), f"does nothing here; it needs {scope.needs}") for key in scope.keys)
     if not {"data", "augment", "stages"} & set(broken):
         yield from _idle_augmentation(config)
 

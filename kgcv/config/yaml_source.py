@@ -117,9 +117,7 @@ def _represent_list(dumper: yaml.SafeDumper, items: list[Any]) -> yaml.Node:
 
 
 _Dumper.add_representer(list, _represent_list)
-_Dumper.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(_REAL.pattern + r"\Z"), list("-+.0123456789")
-)
+_Dumper.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(_REAL.pattern + r"\Z"), list("-+.0123456789"))
 
 
 def _located(mark: Any, locate: Callable[[int, int], Place]) -> Place:
@@ -226,7 +224,5 @@ class _Reader:
     def _note_key(self, event: Any, path: KeyPath, is_new: bool) -> None:
         if not is_new:
             first = self._source.places[path]
-            self._complain(
-                event, path, f"given twice, first on line {first.line}" if first.line else "given twice"
-            )
+            self._complain(event, path, f"given twice, first on line {first.line}" if first.line else "given twice")
         self._source.places[path] = self._place(event)

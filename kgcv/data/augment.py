@@ -27,7 +27,7 @@ DIHEDRAL = np.array(
         for cos, sin in ((1.0, 0.0), (0.0, 1.0), (-1.0, 0.0), (0.0, -1.0))
     ]
 )
-"""`(8, 2, 3)`: the symmetries of the square; four rotations, then the same of the mirrored image. The first is plain."""
+"""`(8, 2, 3)`: the symmetries of the square; four rotations, then those of the mirrored image; the first is plain."""
 
 MIRROR = np.array([[-1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 """Left and right exchanged."""

@@ -69,9 +69,7 @@ def _grouped(rows: Sequence[int], keys: Sequence[object]) -> list[tuple[int, ...
     return [tuple(group) for group in groups.values() if len(group) > 1]
 
 
-def _map_files(
-    name: str, read: Callable[[Path], Result], paths: Sequence[Path], watch: Watch
-) -> list[Result]:
+def _map_files(name: str, read: Callable[[Path], Result], paths: Sequence[Path], watch: Watch) -> list[Result]:
     """`read` of each path, in threads."""
     results: list[Result] = []
     watch.reporter.report(TaskStarted(name, len(paths)))

@@ -140,17 +140,11 @@ def _require_classes(class_names: tuple[str, ...], task: Task) -> None:
 
 def _refuse_unknown(ids: Sequence[str], tags: Sequence[Sequence[str]], class_names: Collection[str]) -> None:
     known = frozenset(class_names)
-    strays = [
-        f"{name} ({tag})" for name, row in zip(ids, tags, strict=True) for tag in row if tag not in known
-    ]
-    raise_problems(
-        f"the classes of the run are {listed(class_names)}", {"samples with another label": strays}
-    )
+    strays = [f"{name} ({tag})" for name, row in zip(ids, tags, strict=True) for tag in row if tag not in known]
+    raise_problems(f"the classes of the run are {listed(class_names)}", {"samples with another label": strays})
 
 
-def _class_numbers(
-    ids: Sequence[str], tags: Sequence[Sequence[str]], class_names: Sequence[str]
-) -> np.ndarray:
+def _class_numbers(ids: Sequence[str], tags: Sequence[Sequence[str]], class_names: Sequence[str]) -> np.ndarray:
     pairs = zip(ids, tags, strict=True)
     strays = [f"{name} ({' '.join(row) or 'none'})" for name, row in pairs if len(row) != 1]
     raise_problems("data.task: single needs one class a sample", {"samples with none or several": strays})

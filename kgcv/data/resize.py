@@ -122,10 +122,7 @@ def is_current(samples: SampleTable, spec: StoreSpec) -> bool:
     Raises:
         DataError: an original is missing.
     """
-    return (
-        spec.kind == "none"
-        or _find_current(spec, look_at_originals(samples, spec.root, spec.settings)) is not None
-    )
+    return spec.kind == "none" or _find_current(spec, look_at_originals(samples, spec.root, spec.settings)) is not None
 
 
 def open_store(samples: SampleTable, spec: StoreSpec) -> ImageSource:
@@ -217,11 +214,7 @@ def build_store(
 
 def _find_current(spec: StoreSpec, originals: OriginalsState) -> PackedImages | JpegTree | None:
     try:
-        store = (
-            PackedImages(spec.path)
-            if spec.kind == "packed"
-            else JpegTree(spec.path, spec.part, spec.channels)
-        )
+        store = PackedImages(spec.path) if spec.kind == "packed" else JpegTree(spec.path, spec.part, spec.channels)
     except DataError:  # missing or damaged: the same as stale, it will be made anew
         return None
     return store if store.notes.signature == originals.signature else None

@@ -227,9 +227,7 @@ def _table_samples(table: CsvTable, images: Images, data: DataConfig) -> SampleT
         "ids that occur more than once": doubled(name for name in ids if name),
         "ids without an image": [name for name in dict.fromkeys(ids) if name and name not in paths],
         "images without a row": [name for name in paths if name not in named],
-        "images in both the train and the valid folder": doubled(
-            name for found in images.values() for name in found
-        ),
+        "images in both the train and the valid folder": doubled(name for found in images.values() for name in found),
         "rows without a label, which only task: multi allows": [
             name for name, row in zip(ids, cells, strict=True) if needs_label and not all(row)
         ],

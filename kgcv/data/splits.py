@@ -140,9 +140,7 @@ def _is_whole(text: str) -> bool:
 def _numbered(texts: Sequence[str], column: str) -> Split:
     strays = sorted({repr(text) for text in texts if not _is_whole(text) or int(text) < -1})
     if strays:
-        raise DataError(
-            f"column {column!r}: folds count from 0, and -1 always trains; found {listed(strays)}"
-        )
+        raise DataError(f"column {column!r}: folds count from 0, and -1 always trains; found {listed(strays)}")
     folds = np.array([int(text) for text in texts], dtype=np.int64)
     return Split(folds, max(int(folds.max()) + 1, 1))
 
@@ -222,9 +220,7 @@ def _class_folds(classes: np.ndarray, config: SplitConfig) -> list[np.ndarray]:
 
     largest = int(np.unique(classes, return_counts=True)[1].max())
     if largest < config.num_folds:
-        raise DataError(
-            f"split.num_folds: {config.num_folds} is more than the {largest} samples of any class"
-        )
+        raise DataError(f"split.num_folds: {config.num_folds} is more than the {largest} samples of any class")
     splitter = StratifiedKFold(config.num_folds, shuffle=True, random_state=config.seed)
     with warnings.catch_warnings():
         # A class with fewer samples than folds validates in some of them only; nothing else can be done.

@@ -51,9 +51,7 @@ class StoreJob:
                     time.sleep(LOCK_POLL_SECONDS)
             yield
 
-    def fill(
-        self, name: str, samples: SampleTable, writer: StoreWriter, journal: Journal
-    ) -> tuple[Failure, ...]:
+    def fill(self, name: str, samples: SampleTable, writer: StoreWriter, journal: Journal) -> tuple[Failure, ...]:
         """Add the images that the journal misses, in the order of their rows; give those that failed.
 
         Whatever ends it, what was placed before is in the journal.

@@ -95,9 +95,7 @@ class Journal:
     changed since, nothing of the journal is used. Images that failed have no record and are tried again.
     """
 
-    def __init__(
-        self, path: Path, key: str, stamps: np.ndarray, resume: Callable[[np.ndarray], np.ndarray]
-    ) -> None:
+    def __init__(self, path: Path, key: str, stamps: np.ndarray, resume: Callable[[np.ndarray], np.ndarray]) -> None:
         """Read what an earlier run noted, and write it anew without what the store has lost.
 
         Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -27,7 +27,7 @@ class Predictor:
     inputs: Inputs
     batch_size: int
     runtime: Runtime
-    reporter: Reporter = Silent()
+    reporter: Reporter = field(default_factory=Silent)
     """Hears one `TaskAdvanced` for each batch and view."""
     should_stop: StopCheck = never_stop
 

@@ -123,7 +123,12 @@ class LrFinder:
             epoch += 1
 
     def _sweep(
-        self, stepper: Stepper, steps: list[StepPlan], batches: Iterator[Tensor], targets: np.ndarray, sweep: Sweep
+        self,
+        stepper: Stepper,
+        steps: list[StepPlan],
+        batches: Iterator[Tensor],
+        targets: np.ndarray,
+        sweep: Sweep,
     ) -> list[float]:
         """The loss of each step, the diverging one left out."""
         optimizer = build_optimizer(stepper.model, self.config)

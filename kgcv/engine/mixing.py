@@ -18,7 +18,7 @@ def build_mixup(config: AugmentConfig, num_classes: int) -> Mixup | None:
     """
     if config.mixup == 0 and config.cutmix == 0:
         return None
-    return Mixup(
+    return Mixup(  # type: ignore[no-untyped-call]  # timm leaves it untyped
         mixup_alpha=config.mixup, cutmix_alpha=config.cutmix, label_smoothing=0.0, num_classes=num_classes
     )
 

@@ -42,7 +42,7 @@ def build_optimizer(model: VisionModel, config: TrainConfig) -> Optimizer:
         # The rate is set before every step; 1.0 only has to be a legal value.
         return create_optimizer_v2(groups, opt=config.optimizer, lr=1.0, momentum=config.momentum)
     except (ValueError, AssertionError, TypeError) as error:
-        near = [name for name in list_optimizers() if name[:3] == config.optimizer[:3]]
+        near = [str(name) for name in list_optimizers() if str(name)[:3] == config.optimizer[:3]]
         hint = f"; timm has {listed(near)}" if near else ""
         raise ConfigError([f"train.optimizer: {config.optimizer!r} cannot be used: {error}{hint}"]) from error
 

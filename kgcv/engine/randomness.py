@@ -1,4 +1,4 @@
-"""Random numbers as functions of (seed, purpose, stage, epoch, step, sample), never of how often anybody drew before."""
+"""Random numbers as functions of (seed, purpose, stage, epoch, step, sample), not of how often anybody drew before."""
 
 from __future__ import annotations
 

@@ -99,13 +99,13 @@ def has_native_bfloat16(device: torch.device) -> bool:
     cores, measured.
     """
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
         return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
     return False
 
 
 def is_convolutional(model: nn.Module) -> bool:
-    """Whether channels_last pays: more than one convolution looks at a neighbourhood (a transformer's patches are one)."""
+    """Whether channels_last pays: more than one convolution sees a neighbourhood (a transformer's patches are one)."""
     spatial = [m for m in model.modules() if isinstance(m, nn.Conv2d) and max(m.kernel_size) > 1]
     return len(spatial) > 1

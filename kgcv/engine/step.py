@@ -48,10 +48,10 @@ class Stepper:
         """
         self.model.zero_grad(set_to_none=True)
         total = 0.0
-        for batch, truth, changes in zip(batches, targets, step.changes, strict=True):
-            ready = self.inputs.ready(batch, changes)
+        for batch, hard, changes in zip(batches, targets, step.changes, strict=True):
+            ready, truth = self.inputs.ready(batch, changes), hard
             if self.mixup is not None:
-                ready, truth = mix(self.mixup, ready, truth, self.objective.num_classes)
+                ready, truth = mix(self.mixup, ready, hard, self.objective.num_classes)
             with self.runtime.autocast():
                 logits = self.inputs.logits(self.runner, ready)  # type: ignore[arg-type]
                 loss = self.objective.loss(logits, truth) * (len(batch) / step.num_images)

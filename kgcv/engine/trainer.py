@@ -23,7 +23,13 @@ from kgcv.data.loader import BatchRequest
 from kgcv.engine.fold_folder import FoldFolder
 from kgcv.engine.inference import Predictor
 from kgcv.engine.inputs import Inputs
-from kgcv.engine.optim import build_optimizer, clip_gradients, load_optimizer_state, optimizer_state, set_rates
+from kgcv.engine.optim import (
+    build_optimizer,
+    clip_gradients,
+    load_optimizer_state,
+    optimizer_state,
+    set_rates,
+)
 from kgcv.engine.plan import StagePlan, StepPlan
 from kgcv.engine.progress import Progress
 from kgcv.engine.randomness import preserved_generators, seed_step
@@ -35,6 +41,7 @@ from kgcv.model.checkpoint import WeightsCard
 from kgcv.model.heads import Objective
 from kgcv.model.vision import VisionModel
 from kgcv.scoring.metrics import Metric
+
 
 @dataclass(frozen=True, slots=True)
 class Samples:
@@ -93,9 +100,7 @@ class Trainer:
             TrainingDivergedError: the loss became NaN or infinite; nothing was saved since the last epoch.
         """
         self._begin(plan)
-        stepper = Stepper(
-            self.model, self.objective, plan, train_inputs, self.runtime, compiled=self.config.compile
-        )
+        stepper = Stepper(self.model, self.objective, plan, train_inputs, self.runtime, compiled=self.config.compile)
         predictor = Predictor(
             self.model_in_use,
             self.objective,

@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from kgcv.config.schema import Task
-from kgcv.errors import CheckpointError
+from kgcv.errors import CheckpointError, listed
 from kgcv.files import atomic_path
 from kgcv.model.vision import VisionModel
 
@@ -70,9 +70,15 @@ def load_weights(path: Path, model: VisionModel) -> None:
         CheckpointError: damaged, or written for another model.
     """
     try:
-        model.load_state_dict(load_file(path))
-    except (OSError, SafetensorError, RuntimeError) as error:
-        raise CheckpointError(f"{path}: does not fit the model of this run: {error}") from error
+        tensors = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{path}: cannot be read as weights: {error}") from error
+    found = {name: value.shape for name, value in tensors.items()}
+    wanted = {name: value.shape for name, value in model.state_dict().items()}
+    wrong = sorted(name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name))
+    if wrong:
+        raise CheckpointError(f"{path}: does not fit the model of this run: {listed(wrong)}")
+    model.load_state_dict(tensors)
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:

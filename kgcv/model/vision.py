@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import timm
@@ -16,6 +17,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from kgcv.config.schema import ModelConfig
 from kgcv.errors import ConfigError, listed
 from kgcv.model.heads import build_head
+
+Body = Any
+"""A timm model: an `nn.Module` with `pretrained_cfg`, `num_features`, `group_matcher` and `forward_features`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +48,9 @@ class VisionModel(nn.Module):
         group_names: for each layer group, stem first and head last, the names of its parameters.
     """
 
-    def __init__(self, body: nn.Module, config: ModelConfig, num_outputs: int) -> None:
+    def __init__(self, body: Body, config: ModelConfig, num_outputs: int) -> None:
         super().__init__()
-        self.body = body
+        self.body: Body = body
         self.pool = ConcatPool() if config.pool == "concat" else None
         self.head = build_head(_num_features(body, config), num_outputs, config)
         self.group_names = _layer_groups(body, self.head, config)
@@ -54,8 +58,8 @@ class VisionModel(nn.Module):
     def features(self, images: Tensor) -> Tensor:
         """Pooled outputs of the body, `(B, F)`, for normalised images `(B, channels, S, S)`."""
         if self.pool is None:
-            return self.body(images)  # type: ignore[no-any-return]  # nn.Module returns Any
-        return self.pool(self.body.forward_features(images))  # type: ignore[operator,no-any-return]
+            return self.body(images)  # type: ignore[no-any-return]  # timm is untyped  # type: ignore[no-any-return]  # nn.Module returns Any
+        return self.pool(self.body.forward_features(images))  # type: ignore[no-any-return]  # nn.Module returns Any
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits `(B, O)` for normalised images `(B, channels, S, S)`."""
@@ -109,69 +113,69 @@ def build_model(config: ModelConfig, num_outputs: int, seed: int) -> VisionModel
         return VisionModel(create_body(config.name, config.channels), config, num_outputs)
 
 
-def create_body(name: str, channels: int, pretrained: bool = False) -> nn.Module:
+def create_body(name: str, channels: int, pretrained: bool = False) -> Body:
     """timm's model `name` without its classifier.
 
     Raises:
         ConfigError: timm has no such model.
     """
     if not timm.is_model(name):
-        near = timm.list_models(f"*{name.split('.')[0]}*")[:5]
+        near = timm.list_models(f"*{name.split('.', maxsplit=1)[0]}*")[:5]
         hint = f"; it has {listed(near)}" if near else "; `timm.list_models()` lists them all"
         raise ConfigError([f"model.name: timm has no model {name!r}{hint}"])
-    arguments = {"pretrained": pretrained, "num_classes": 0, "in_chans": channels}
+    arguments: dict[str, Any] = {"pretrained": pretrained, "num_classes": 0, "in_chans": channels}
     try:
         return timm.create_model(name, **arguments, dynamic_img_size=True, dynamic_img_pad=True)
     except TypeError:  # only the ViT family knows these two arguments
         return timm.create_model(name, **arguments)
 
 
-def check_image_size(name: str, body: nn.Module, image_size: int) -> None:
+def check_image_size(name: str, body: Body, image_size: int) -> None:
     """Refuse an image size that the model cannot take.
 
     Raises:
         ConfigError: the model was built for one size and is given another.
     """
-    fixed = body.pretrained_cfg.get("fixed_input_size", False)  # type: ignore[union-attr,operator]
-    size = body.pretrained_cfg["input_size"][-1]  # type: ignore[index]
+    fixed = body.pretrained_cfg.get("fixed_input_size", False)
+    size = body.pretrained_cfg["input_size"][-1]
     if fixed and not getattr(body, "dynamic_img_size", False) and image_size != size:
         raise ConfigError([f"stages: {name} takes images of {size} pixels only, but image_size is {image_size}"])
 
 
-def normalization(body: nn.Module, channels: int) -> Normalization:
+def normalization(body: Body, channels: int) -> Normalization:
     """The statistics the body was trained with, fitted to the number of channels.
 
     Three channels as timm gives them; any other number gets their average in each channel.
     """
-    mean, std = body.pretrained_cfg["mean"], body.pretrained_cfg["std"]  # type: ignore[index]
+    mean, std = body.pretrained_cfg["mean"], body.pretrained_cfg["std"]
     if channels == len(mean):
         return Normalization(tuple(mean), tuple(std))
     return Normalization((sum(mean) / len(mean),) * channels, (sum(std) / len(std),) * channels)
 
 
-def _num_features(body: nn.Module, config: ModelConfig) -> int:
+def _num_features(body: Body, config: ModelConfig) -> int:
     if config.pool == "model":
-        return int(getattr(body, "head_hidden_size", None) or body.num_features)  # type: ignore[arg-type]
+        return int(getattr(body, "head_hidden_size", None) or body.num_features)
     if not _has_feature_map(body, config.channels):
         raise ConfigError([f"model.pool: concat needs a feature map, which {config.name} has not; use pool: model"])
-    return 2 * int(body.num_features)  # type: ignore[arg-type]
+    return 2 * int(body.num_features)
 
 
-def _has_feature_map(body: nn.Module, channels: int) -> bool:
+def _has_feature_map(body: Body, channels: int) -> bool:
     """Whether the body ends in `(B, F, h, w)`; follows its shapes without computing (torch's meta device)."""
-    side = body.pretrained_cfg["input_size"][-1]  # type: ignore[index]
+    side = body.pretrained_cfg["input_size"][-1]
     shadow = deepcopy(body).to("meta").eval()
-    outputs = shadow.forward_features(torch.empty(1, channels, side, side, device="meta"))  # type: ignore[operator]
+    outputs = shadow.forward_features(torch.empty(1, channels, side, side, device="meta"))
     return isinstance(outputs, Tensor) and outputs.ndim == 4 and outputs.shape[1] == body.num_features
 
 
-def _layer_groups(body: nn.Module, head: nn.Module, config: ModelConfig) -> tuple[tuple[str, ...], ...]:
+def _layer_groups(body: Body, head: nn.Module, config: ModelConfig) -> tuple[tuple[str, ...], ...]:
     """Parameter names by layer group: timm's coarse groups of the body in `num_groups - 1` runs, then the head.
 
     Where the coarse groups cannot be shared evenly the first runs are longer: a resnet's stem and four layers give
     stem to layer2 and layer3 to layer4, as in the course.
     """
-    matcher = body.group_matcher(coarse=True)  # type: ignore[operator]
+    matcher = body.group_matcher(coarse=True)
     by_layer = group_parameters(body, matcher)
     layers = [by_layer[number] for number in sorted(by_layer)]
     if config.num_groups - 1 > len(layers):

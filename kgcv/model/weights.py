@@ -99,16 +99,17 @@ def adapt_channels(kernel: Tensor, channels: int) -> Tensor:
 
 def _load_named(model: VisionModel, tensors: dict[str, Tensor], config: ModelConfig) -> tuple[str, ...]:
     """Load kgcv's own names (`body.`, `head.`) or timm's names into `model`."""
-    if any(name.startswith("body.") for name in tensors):
+    own = model.state_dict()
+    if not any(f"body.{name}" in own for name in tensors):
         return _load(model, tensors, optional=_head_of_other_size(model, tensors))
-    classifier = _prefixes(model.body.pretrained_cfg["classifier"])  # type: ignore[index]
+    classifier = _prefixes(model.body.pretrained_cfg["classifier"])
     dropped = tuple(name for name in tensors if name.startswith(classifier))
     wanted = {f"body.{name}": value for name, value in tensors.items() if name not in dropped}
-    for first in _prefixes(model.body.pretrained_cfg["first_conv"]):  # type: ignore[index]
+    for first in _prefixes(model.body.pretrained_cfg["first_conv"]):
         name = f"body.{first}weight"
         if name in wanted and wanted[name].ndim == 4 and wanted[name].shape[1] == 3:
             wanted[name] = adapt_channels(wanted[name], config.channels)
-    _load(model, wanted, optional={name for name in model.state_dict() if name.startswith("head.")})
+    _load(model, wanted, optional={name for name in own if name.startswith("head.")})
     return dropped
 
 
@@ -131,7 +132,7 @@ def _load(model: VisionModel, tensors: dict[str, Tensor], optional: set[str]) ->
     own = model.state_dict()
     fitting = {n: v for n, v in tensors.items() if n in own and v.shape == own[n].shape}
     wrong = [
-        *(f"{n} (missing)" for n in own if n not in tensors and n not in optional),
+        *(f"{n} (missing)" for n in own if n not in tensors and n not in optional and not _is_count(n)),
         *(f"{n} (not in this model)" for n in tensors if n not in own),
         *(
             f"{n} ({tuple(v.shape)} instead of {tuple(own[n].shape)})"
@@ -143,6 +144,11 @@ def _load(model: VisionModel, tensors: dict[str, Tensor], optional: set[str]) ->
         raise CheckpointError(f"the weights do not fit the model: {listed(wrong)}")
     model.load_state_dict(fitting, strict=False)
     return tuple(sorted(optional & tensors.keys()))
+
+
+def _is_count(name: str) -> bool:
+    """Whether this counts batches: files older than torch 0.4.1 lack it, and no norm with a momentum reads it."""
+    return name.endswith(".num_batches_tracked")
 
 
 def _hub_weights(name: str) -> dict[str, Tensor]:

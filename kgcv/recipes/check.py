@@ -259,11 +259,7 @@ def _judge_images(images: ImageReport, findings: _Findings) -> None:
     within = [group for group in images.twins if len(group.train) > 1]
     findings.add_problem(
         "identical images with different labels",
-        [
-            f"{' = '.join(group.train)} ({' / '.join(group.labels)})"
-            for group in within
-            if len(group.labels) > 1
-        ],
+        [f"{' = '.join(group.train)} ({' / '.join(group.labels)})" for group in within if len(group.labels) > 1],
     )
     findings.add_warning(
         "identical images within train",

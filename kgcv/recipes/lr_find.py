@@ -39,9 +39,7 @@ def find_learning_rate(
     rows = bench.train_rows(fold=0)
     plan = bench.plan(stage, len(rows))
     inputs = bench.stage_inputs(plan, fold=0)
-    finder = LrFinder(
-        bench.model, bench.objective, config.train, plan, bench.runtime, reporter, should_stop
-    )
+    finder = LrFinder(bench.model, bench.objective, config.train, plan, bench.runtime, reporter, should_stop)
     curve = finder.run(inputs, rows, bench.dataset.labels.targets, sweep)
     write_text(csv_file, _as_csv(curve))
     return LrFindResult(curve, suggest(curve), csv_file)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kgcv.data.resize import OriginalImages
+from kgcv.data.originals import OriginalImages
 from kgcv.errors import DataError
 from kgcv.events import Silent, never_stop
 from kgcv.recipes.run_folder import RunFolder

@@ -54,9 +54,7 @@ def resize(
     if store is not None:
         config = replace(config, resize=replace(config.resize, store=store))
     if config.resize.store == "none":
-        reporter.report(
-            Message("resize.store is none: the originals are read each time, there is nothing to make")
-        )
+        reporter.report(Message("resize.store is none: the originals are read each time, there is nothing to make"))
         return ()
     results = []
     for samples, spec, image_size in _wanted_stores(config):
@@ -75,10 +73,7 @@ def check_results(results: Sequence[StoreResult]) -> None:
         DataError: images could not be read and were not left out by choice; the text lists them.
     """
     failures = {
-        failure.path: failure
-        for result in results
-        if not result.report.is_final
-        for failure in result.report.failures
+        failure.path: failure for result in results if not result.report.is_final for failure in result.report.failures
     }
     if failures:
         raise unreadable(tuple(failures.values()), "images")
@@ -96,13 +91,9 @@ def _wanted_stores(config: Config) -> Iterator[tuple[SampleTable, StoreSpec, int
 def _warn(spec: StoreSpec, report: StoreReport, reporter: Reporter) -> None:
     if report.num_small:
         found = f"{report.num_small} of {report.num_images} {spec.part} images are smaller than {spec.edge}"
-        effect = (
-            "pixels: stored as they are and enlarged when read (resize.enlarge: true stores them enlarged)"
-        )
+        effect = "pixels: stored as they are and enlarged when read (resize.enlarge: true stores them enlarged)"
         reporter.report(Message(f"{found} {effect}", level="warning"))
     if report.is_final and report.failures:
-        found = (
-            f"{len(report.failures)} of the {spec.part} images left out, see {spec.beside('left_out.csv')}"
-        )
+        found = f"{len(report.failures)} of the {spec.part} images left out, see {spec.beside('left_out.csv')}"
         effect = "a submission will lack them" if spec.part == "test" else "training goes without them"
         reporter.report(Message(f"{found}: {effect}", level="warning"))

@@ -66,8 +66,7 @@ def _find_missing(checksums: Mapping[str, int], folder: Path, config: Path) -> l
         foreign += [str(path.relative_to(folder)) for path in others]
     if foreign:
         raise DataError(
-            f"{folder}: holds files that are not the sample's: {listed(sorted(foreign))}; "
-            "name a new or empty folder"
+            f"{folder}: holds files that are not the sample's: {listed(sorted(foreign))}; name a new or empty folder"
         )
     return missing
 

@@ -44,9 +44,7 @@ def submit_check(run_or_file: Path, output: Path | None = None, sample: Path | N
         write_submission(path, submission)
     else:
         if sample is None:
-            raise ConfigError(
-                [f"{run_or_file}: a file is checked against a sample file; name it with --sample"]
-            )
+            raise ConfigError([f"{run_or_file}: a file is checked against a sample file; name it with --sample"])
         submission = check_file(run_or_file, sample)
         path = output or run_or_file
         if output is not None:
@@ -58,9 +56,7 @@ def _build_from_run(run: Path, sample: Path | None) -> Submission:
     config = load_config(run / "config.yaml")
     if sample is None:
         if config.data.sample_submission is None:
-            raise ConfigError(
-                [f"{run / 'config.yaml'}: data.sample_submission is not set; name it with --sample"]
-            )
+            raise ConfigError([f"{run / 'config.yaml'}: data.sample_submission is not set; name it with --sample"])
         sample = Path(config.data.root) / config.data.sample_submission
     predictions = read_predictions(_find_test_predictions(run))
     return build_submission(predictions, sample, config.submission, config.decision.threshold)

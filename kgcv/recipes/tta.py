@@ -49,9 +49,7 @@ class TtaRequest:
     """Instead of the config's `tta.views`."""
 
 
-def run_tta(
-    run: RunFolder, part: Part, request: TtaRequest, reporter: Reporter, should_stop: StopCheck
-) -> TtaResult:
+def run_tta(run: RunFolder, part: Part, request: TtaRequest, reporter: Reporter, should_stop: StopCheck) -> TtaResult:
     """Predict `part` with the best weights, averaged over views, and write the predictions.
 
     Raises:
@@ -113,9 +111,7 @@ def _predict(
     return plain, weights[0] * plain + others, tuple(view.name for view in views)
 
 
-def _scores(
-    trained: TrainedModel, samples: SampleTable, rows: np.ndarray, values: np.ndarray
-) -> dict[str, float]:
+def _scores(trained: TrainedModel, samples: SampleTable, rows: np.ndarray, values: np.ndarray) -> dict[str, float]:
     """Every metric of the run on all of `rows`."""
     labels = encode_labels(samples, trained.card.task, trained.card.class_names)
     metrics = choose_metrics(trained.config, labels)

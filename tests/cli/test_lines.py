@@ -125,9 +125,7 @@ def test_table_row_columns_are_aligned():
     cells = epoch_cells(EPOCH, 2)
     header, row = table_row(cells, header=True), table_row(cells)
     assert header == ("stage   epoch    train_loss  valid_loss  accuracy  log_loss  lr        images/s  time")
-    assert row == (
-        "1/2     1/2      0.6931      0.5000      0.7500    0.5000    0.0123    160       12s     *"
-    )
+    assert row == ("1/2     1/2      0.6931      0.5000      0.7500    0.5000    0.0123    160       12s     *")
 
 
 def test_a_row_with_one_metric_fits_into_80_columns():

@@ -82,10 +82,7 @@ def test_a_bug_ends_with_3_and_a_traceback_in_the_log(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(raising(ZeroDivisionError("by nothing")), ["act"])
     assert result.exit_code == 3
-    assert (
-        result.stderr
-        == "kgcv: unexpected ZeroDivisionError: by nothing (a bug; the traceback is in kgcv.log)\n"
-    )
+    assert result.stderr == "kgcv: unexpected ZeroDivisionError: by nothing (a bug; the traceback is in kgcv.log)\n"
     log = Path("kgcv.log").read_text()
     assert "Traceback (most recent call last)" in log
     assert "ZeroDivisionError: by nothing" in log

@@ -59,9 +59,7 @@ def test_epochs_stay_above_the_bar_as_a_table(tmp_path):
     sent, text = run_display(training(tmp_path))
     lines = [line.rstrip() for line in text.splitlines()]
     assert len([line for line in lines if line.startswith("stage   epoch    train_loss")]) == 2
-    assert (
-        len([line for line in lines if line.startswith(("1/2     1/1", "2/2     1/1")) and "*" in line]) == 2
-    )
+    assert len([line for line in lines if line.startswith(("1/2     1/1", "2/2     1/1")) and "*" in line]) == 2
     # The cursor is given back after the last refresh.
     assert sent.rindex("\x1b[?25h") > sent.rindex("stage 2/2")
 
@@ -85,9 +83,7 @@ def test_a_job_without_a_summary_leaves_no_line():
 
 
 def test_messages_are_printed_as_they_are():
-    _, text = run_display(
-        [Message("[bold] is no markup here"), TaskAdvanced(1), Message("careful", "warning")]
-    )
+    _, text = run_display([Message("[bold] is no markup here"), TaskAdvanced(1), Message("careful", "warning")])
     assert "[bold] is no markup here\n" in text
     assert "warning: careful\n" in text
 

@@ -71,8 +71,7 @@ train: {metric: 3, device: *x, seed: 1, seed: 2}
     assert complaints(text=text) == [
         "c.yaml:2:3: data.root: must be text, got 3; put it in quotes",
         "c.yaml:3:11: data.train.pattern: labels come from data.train.labels or a pattern, not from both",
-        "c.yaml:3:11: data.train.pattern: not a regular expression: "
-        "missing ), unterminated subpattern at position 0",
+        "c.yaml:3:11: data.train.pattern: not a regular expression: missing ), unterminated subpattern at position 0",
         "c.yaml:4:3: data.task: must be one of auto, single, multi, regression, got the text 'sinle'; "
         "did you mean 'single'?",
         "c.yaml:7:3: model.dropout: needs one value, or one for each of the 1 linear layers of the head "
@@ -84,8 +83,7 @@ train: {metric: 3, device: *x, seed: 1, seed: 2}
         "c.yaml:11:29: stages.2.lr.0: must be a finite number, got Infinity",
         "c.yaml:12:24: split.num_folds: does nothing here; it needs split.kind: folds",
         "c.yaml:13:1: trian: unknown key; did you mean 'train'?",
-        "c.yaml:14:1: resize: must be a section with keys, got nothing; "
-        "leave the key out to have its default",
+        "c.yaml:14:1: resize: must be a section with keys, got nothing; leave the key out to have its default",
         "c.yaml:15:9: train.metric: must be text, got 3; put it in quotes",
         "c.yaml:15:28: train.device: aliases (*x) are not allowed; write the value out",
         "c.yaml:15:41: train.seed: given twice, first on line 15",
@@ -127,8 +125,7 @@ def test_a_missing_section_is_reported_at_the_start_of_the_file(complaints: Comp
         ("data", "c.yaml:1:1: the file holds no keys; a config needs data, model and stages"),
         (
             "data: [1",
-            "c.yaml:1:9: not valid YAML: while parsing a flow sequence: "
-            "expected ',' or ']', but got '<stream end>'",
+            "c.yaml:1:9: not valid YAML: while parsing a flow sequence: expected ',' or ']', but got '<stream end>'",
         ),
     ],
 )

@@ -50,8 +50,7 @@ Complaints = Callable[..., list[str]]
         ("stages.0.lr=[]", "stages.0.lr: must not be empty"),
         (
             "train.precision=float16",
-            "train.precision: must be one of auto, float32, bfloat16, got the text 'float16'; "
-            "did you mean 'bfloat16'?",
+            "train.precision: must be one of auto, float32, bfloat16, got the text 'float16'; did you mean 'bfloat16'?",
         ),
         ("train.channels_last=true", "train.channels_last: must be one of auto, yes, no, got true"),
         (
@@ -78,8 +77,6 @@ def test_what_pydantic_may_come_to_say_is_passed_on() -> None:
     assert list(explained(found)) == [(("train", "seed"), "Input is odd")]
 
 
-@pytest.mark.parametrize(
-    ("word", "guess"), [("lrs", "lr"), ("LR", "lr"), ("num_cycle", "num_cycles"), ("zzz", None)]
-)
+@pytest.mark.parametrize(("word", "guess"), [("lrs", "lr"), ("LR", "lr"), ("num_cycle", "num_cycles"), ("zzz", None)])
 def test_the_nearest_word_is_found(word: str, guess: str | None) -> None:
     assert nearest(word, ["lr", "num_cycles", "cycle_len"]) == guess

@@ -39,9 +39,7 @@ stages:
         ("competition=007", lambda c: c.competition, "007"),
     ],
 )
-def test_an_override_replaces_a_value(
-    load: Load, override: str, look: Callable[[Config], Any], value: Any
-) -> None:
+def test_an_override_replaces_a_value(load: Load, override: str, look: Callable[[Config], Any], value: Any) -> None:
     assert look(load(override, text=FULL)) == value
 
 

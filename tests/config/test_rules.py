@@ -119,9 +119,7 @@ def test_a_key_that_does_nothing_is_refused_where_it_is_written(
     ],
     ids=" ".join,
 )
-def test_keys_that_act_and_values_that_agree_are_accepted(
-    complaints: Complaints, overrides: list[str]
-) -> None:
+def test_keys_that_act_and_values_that_agree_are_accepted(complaints: Complaints, overrides: list[str]) -> None:
     assert complaints(*overrides) == []
 
 
@@ -212,14 +210,11 @@ def test_values_that_contradict_each_other_are_named(
 
 def test_a_split_by_column_needs_a_file(complaints: Complaints) -> None:
     assert complaints("split={kind: column, column: fold}") == [
-        "--set split={kind: column, column: fold}: split.column: "
-        "needs a CSV file; give split.file or data.train.labels"
+        "--set split={kind: column, column: fold}: split.column: needs a CSV file; give split.file or data.train.labels"
     ]
 
 
-@pytest.mark.parametrize(
-    "augment", ["augment.preset=side_on", "augment.mixup=0.2", "stages.0.augment.cutmix=1"]
-)
+@pytest.mark.parametrize("augment", ["augment.preset=side_on", "augment.mixup=0.2", "stages.0.augment.cutmix=1"])
 def test_precompute_with_augmentation_says_why_not(complaints: Complaints, augment: str) -> None:
     assert complaints(PRECOMPUTE, augment) == [
         f"--set {PRECOMPUTE}: stages.0.precompute: "

@@ -162,9 +162,7 @@ def _bounded(section: type[Any] = Config, above: str = "") -> Iterator[str]:
 
 def _numeric_bounds(hint: Any) -> bool:
     marks = getattr(hint, "__metadata__", ())
-    return any(isinstance(mark, Ge | Gt | Le | Lt) for mark in marks) or any(
-        map(_numeric_bounds, get_args(hint))
-    )
+    return any(isinstance(mark, Ge | Gt | Le | Lt) for mark in marks) or any(map(_numeric_bounds, get_args(hint)))
 
 
 def test_the_table_of_bounds_has_every_bounded_key() -> None:
@@ -172,9 +170,7 @@ def test_the_table_of_bounds_has_every_bounded_key() -> None:
 
 
 def test_every_number_of_the_schema_has_bounds() -> None:
-    numbers = {
-        path for path, kind in _leaves() if kind in (int, float) and not path.startswith("stages.0.augment.")
-    }
+    numbers = {path for path, kind in _leaves() if kind in (int, float) and not path.startswith("stages.0.augment.")}
     assert numbers == set(BOUNDS)
 
 

@@ -258,9 +258,7 @@ class TestScaling:
     def test_close_to_lanczos_of_the_full_image(self, tmp_path, size):
         path = save(tmp_path / "a.jpg", natural_photo(*size), quality=90)
         with Image.open(path) as full:
-            reference = np.asarray(
-                full.resize(scaled_size(size[0], size[1], 166, True), Image.Resampling.LANCZOS)
-            )
+            reference = np.asarray(full.resize(scaled_size(size[0], size[1], 166, True), Image.Resampling.LANCZOS))
         assert psnr(read_image(path, 3, edge=166), reference) >= 43
 
     def test_a_jpeg_is_decoded_at_the_smallest_scale_that_keeps_twice_the_size(self, tmp_path, monkeypatch):

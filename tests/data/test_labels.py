@@ -32,9 +32,7 @@ def test_a_class_with_a_space_is_one_class_if_told_so() -> None:
 
 
 def test_tags_become_indicators() -> None:
-    labels = encode_labels(
-        labelled(["haze", "water"], [], ["water", "water"], ["clear"], ["clear", "haze"]), "auto"
-    )
+    labels = encode_labels(labelled(["haze", "water"], [], ["water", "water"], ["clear"], ["clear", "haze"]), "auto")
     assert labels.task == "multi"
     assert labels.class_names == ("clear", "haze", "water")
     assert labels.targets.tolist() == [[0, 1, 1], [0, 0, 0], [0, 0, 1], [1, 0, 0], [1, 1, 0]]
@@ -152,8 +150,7 @@ def test_an_earlier_vocabulary_is_kept() -> None:
             labelled("1", "old", "nan", "inf"),
             "regression",
             None,
-            "data.task: regression needs numbers:\n"
-            "  samples with other labels (3): b (old), c (nan), d (inf)",
+            "data.task: regression needs numbers:\n  samples with other labels (3): b (old), c (nan), d (inf)",
         ),
         (
             labelled("cat", "cat"),
@@ -166,8 +163,7 @@ def test_an_earlier_vocabulary_is_kept() -> None:
             labelled(["cat", "dog"], ["cat"], []),
             "single",
             None,
-            "data.task: single needs one class a sample:\n"
-            "  samples with none or several (2): a (cat dog), c (none)",
+            "data.task: single needs one class a sample:\n  samples with none or several (2): a (cat dog), c (none)",
         ),
         (
             labelled(["0", "2"], ["1", "x"], columns=("p", "q")),

@@ -291,11 +291,7 @@ class TestStaleData:
 class TestJpegTree:
     def test_layout(self, samples, jpeg_spec):
         report = build(samples, jpeg_spec)
-        files = {
-            path.relative_to(jpeg_spec.path).as_posix()
-            for path in jpeg_spec.path.rglob("*")
-            if path.is_file()
-        }
+        files = {path.relative_to(jpeg_spec.path).as_posix() for path in jpeg_spec.path.rglob("*") if path.is_file()}
         assert jpeg_spec.path == jpeg_spec.folder / "20"
         assert files == {
             "train.manifest.json",
@@ -427,9 +423,7 @@ class TestFailures:
 
     def test_ensure_store_names_what_cannot_be_read(self, samples, spec):
         damage(samples.paths[4])
-        with pytest.raises(
-            DataError, match=r"cannot read 1 of the train images: .*04\.jpg \(cannot.*--skip-bad"
-        ):
+        with pytest.raises(DataError, match=r"cannot read 1 of the train images: .*04\.jpg \(cannot.*--skip-bad"):
             ensure_store(samples, spec, Silent(), never_stop, 1)
 
     def test_ensure_store_builds_and_opens(self, samples, spec):
@@ -584,11 +578,7 @@ def test_killed_at_any_moment_and_run_again(root, kind):
     draw = random.Random(5)
     for _ in range(3):
         process = subprocess.Popen([*command, "killed"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        journal = (
-            root.parent
-            / "killed"
-            / ("train-20.packed.journal" if kind == "packed" else "train-20.jpeg.journal")
-        )
+        journal = root.parent / "killed" / ("train-20.packed.journal" if kind == "packed" else "train-20.jpeg.journal")
         before = journal.stat().st_size if journal.exists() else 64
         wanted = before + 32 * draw.randint(0, 15)
         while process.poll() is None and (not journal.exists() or journal.stat().st_size < wanted):
@@ -603,6 +593,4 @@ def test_killed_at_any_moment_and_run_again(root, kind):
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
-    }
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}

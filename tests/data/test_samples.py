@@ -192,8 +192,7 @@ def test_an_image_without_a_tag_is_allowed_in_multi_only(tmp_path: Path) -> None
         ("haze",),
     )
     assert message(config(tmp_path, labels="train.csv")) == (
-        f"{tmp_path}/train.csv and the images:\n"
-        "  rows without a label, which only task: multi allows (1): 1.jpg"
+        f"{tmp_path}/train.csv and the images:\n  rows without a label, which only task: multi allows (1): 1.jpg"
     )
 
 
@@ -226,9 +225,7 @@ def test_a_missing_column_names_those_there_are(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("header", "id_column"), [("id;label", None), ("x,id", "id")])
-def test_a_label_column_that_cannot_be_guessed_is_asked_for(
-    tmp_path: Path, header: str, id_column: str | None
-) -> None:
+def test_a_label_column_that_cannot_be_guessed_is_asked_for(tmp_path: Path, header: str, id_column: str | None) -> None:
     touch(tmp_path, "train/1.jpg")
     write_table(tmp_path, header, header)
     columns = ", ".join(repr(name) for name in header.split(","))

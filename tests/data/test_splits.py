@@ -319,6 +319,4 @@ def test_a_split_of_other_samples_is_refused(tmp_path: Path) -> None:
     write_split(path, ["x", "y"], Split(np.array([-1, 0]), 1))
     with pytest.raises(DataError) as caught:
         read_split(path, ["x", "z"])
-    assert str(caught.value) == (
-        f"{path} and the samples:\n  samples without a row (1): z\n  rows of no sample (1): y"
-    )
+    assert str(caught.value) == (f"{path} and the samples:\n  samples without a row (1): z\n  rows of no sample (1): y")

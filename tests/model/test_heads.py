@@ -157,7 +157,8 @@ def test_mean_loss_by_task():
 
 def test_mean_loss_knows_no_label_smoothing():
     values, targets = np.array([[0.5, 0.5]], np.float32), np.array([0])
-    assert Objective("single", 2, label_smoothing=0.5).mean_loss(values, targets) == pytest.approx(math.log(2))
+    smooth = Objective("single", 2, label_smoothing=0.5)
+    assert smooth.mean_loss(values, targets) == pytest.approx(math.log(2))
     smooth = Objective("multi", 1, label_smoothing=0.5)
     assert smooth.mean_loss(np.array([[0.25]]), np.array([[1.0]])) == pytest.approx(math.log(4))
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import timm
 import torch
 from pytest import approx, mark, raises
@@ -18,7 +20,7 @@ from kgcv.model.vision import (
     normalization,
 )
 
-COURSE = {"pool": "concat", "hidden": (512,), "dropout": (0.25, 0.5)}
+COURSE: dict[str, Any] = {"pool": "concat", "hidden": (512,), "dropout": (0.25, 0.5)}
 
 
 def model_of(name: str = "test_resnet", num_outputs: int = 2, seed: int = 1, **keys) -> VisionModel:
@@ -35,7 +37,7 @@ def buffers_of(model: nn.Module) -> dict[str, Tensor]:
 
 
 def start_batch_norms(model: VisionModel) -> None:
-    """Weights of 1 for all: timm starts the last batch norm of each block at 0, which stops gradients before it."""
+    """Weights of 1 for all: timm starts the last one of each block at 0, which stops gradients before it."""
     for module in model.modules():
         if isinstance(module, _BatchNorm):
             nn.init.ones_(module.weight)
@@ -50,7 +52,7 @@ def train_one_step(model: VisionModel, num_frozen: int, bn_frozen: bool = False)
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.grad is not None:
-                parameter -= 0.1 * parameter.grad
+                parameter.sub_(parameter.grad, alpha=0.1)
 
 
 def moved(before: dict[str, Tensor], after: dict[str, Tensor]) -> set[str]:
@@ -101,7 +103,7 @@ def test_convolutional_networks_and_transformers_take_any_image_size(name, image
 def test_concat_pool_takes_the_map_before_the_networks_own_pooling(name):
     model = model_of(name, pool="concat").eval()
     with torch.no_grad():
-        feature_map = model.body.forward_features(images_of(64))  # type: ignore[operator]
+        feature_map = model.body.forward_features(images_of(64))
         features = model.features(images_of(64))
     num = feature_map.shape[1]
     assert features.shape == (2, 2 * num)
@@ -131,14 +133,12 @@ def test_the_number_of_layer_groups_is_a_choice():
     assert [len(model_of("resnet34", num_groups=number).group_names) for number in (2, 4, 6)] == [2, 4, 6]
     two = model_of("resnet34", num_groups=2)
     assert two.group_names[1] == ("head.0.weight", "head.0.bias")
-    by_layer = [
-        {name.split(".")[1] for name in names} for names in model_of("resnet34", num_groups=6).group_names
-    ]
+    by_layer = [{name.split(".")[1] for name in names} for names in model_of("resnet34", num_groups=6).group_names]
     assert by_layer[:5] == [{"conv1", "bn1"}, {"layer1"}, {"layer2"}, {"layer3"}, {"layer4"}]
 
 
 def test_more_layer_groups_than_layers():
-    with raises(ConfigError, match="model.num_groups: resnet34 has at most 6 layer groups"):
+    with raises(ConfigError, match=r"model.num_groups: resnet34 has at most 6 layer groups"):
         model_of("resnet34", num_groups=7)
 
 
@@ -151,9 +151,7 @@ def test_an_unknown_model_is_an_error_that_names_near_ones():
 
 @mark.parametrize("name", ["test_vit", "levit_128s", "test_mambaout"])
 def test_concat_pool_needs_a_feature_map(name):
-    with raises(
-        ConfigError, match=f"model.pool: concat needs a feature map, which {name} has not; use pool: model"
-    ):
+    with raises(ConfigError, match=f"model.pool: concat needs a feature map, which {name} has not; use pool: model"):
         model_of(name, pool="concat")
 
 
@@ -188,7 +186,7 @@ def test_a_body_has_no_classifier():
 def test_a_size_that_a_model_was_not_built_for():
     name = "swin_tiny_patch4_window7_224"
     body = nn.Module()
-    body.pretrained_cfg = timm.get_pretrained_cfg(name).to_dict()  # type: ignore[union-attr,assignment]
+    body.pretrained_cfg = timm.get_pretrained_cfg(name).to_dict()  # type: ignore[union-attr]
     check_image_size(name, body, 224)
     with raises(ConfigError, match=f"stages: {name} takes images of 224 pixels only, but image_size is 128"):
         check_image_size(name, body, 128)

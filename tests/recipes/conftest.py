@@ -74,7 +74,7 @@ def change() -> Callable[..., Config]:
     def changed(config: Config, **sections: dict[str, object]) -> Config:
         for name, fields in sections.items():
             section = getattr(config, name)
-            config = replace(config, **{name: replace(section, **fields)})  # type: ignore[arg-type]
+            config = replace(config, **{name: replace(section, **fields)})
         return config
 
     return changed

@@ -128,9 +128,7 @@ def test_identical_files_warn_and_contradict_if_labels_differ(root: Path) -> Non
         Twins(train=("cat/2.png", "dog/2b.png"), test=(), labels=("cat", "dog")),
         Twins(train=("dog/3.png",), test=("3b",), labels=("dog",)),
     )
-    assert report.problems == (
-        "identical images with different labels (1): cat/2.png = dog/2b.png (cat / dog)",
-    )
+    assert report.problems == ("identical images with different labels (1): cat/2.png = dog/2b.png (cat / dog)",)
     assert report.warnings == (
         "identical images within train (1): cat/1.png = cat/1b.png",
         "identical images in train and test (1): dog/3.png = 3b",
@@ -157,8 +155,7 @@ def test_the_sample_submission_must_ask_for_the_test_images(root: Path) -> None:
 def test_a_forgotten_suffix_is_one_problem_with_a_hint(root: Path) -> None:
     source = replace(TEST, suffix="")
     assert run(config(root, test=source, sample_submission="sample.csv")).problems == (
-        f"{root}/sample.csv: no row is a test image; rows are like '5', test ids like '5.png' "
-        "(see data.test.suffix)",
+        f"{root}/sample.csv: no row is a test image; rows are like '5', test ids like '5.png' (see data.test.suffix)",
     )
 
 

@@ -43,9 +43,7 @@ def run(config, **options):
 
 
 def warnings(recorder):
-    return [
-        event.text for event in recorder.events if isinstance(event, Message) and event.level == "warning"
-    ]
+    return [event.text for event in recorder.events if isinstance(event, Message) and event.level == "warning"]
 
 
 def test_one_store_for_each_size_and_part(config):
@@ -108,9 +106,7 @@ def test_failures_are_listed_after_all_stores(config, tmp_path):
     bad.write_bytes(b"")
     results, _recorder = run(config)
     assert [result.report.is_final for result in results] == [False, True, False, True]
-    with pytest.raises(
-        DataError, match=rf"^cannot read 1 of the images: {bad} \(the file is empty.*--skip-bad"
-    ):
+    with pytest.raises(DataError, match=rf"^cannot read 1 of the images: {bad} \(the file is empty.*--skip-bad"):
         check_results(results)
 
 
@@ -122,10 +118,7 @@ def test_skip_bad_leaves_them_out_and_says_so(config, tmp_path):
     spec = store_spec(config, "train", 16)
     assert left_out(read_train_samples(config.data, config.split), spec) == {"cat/001.png"}
     told = warnings(recorder)
-    assert (
-        f"1 of the train images left out, see {spec.beside('left_out.csv')}: training goes without them"
-        in told
-    )
+    assert f"1 of the train images left out, see {spec.beside('left_out.csv')}: training goes without them" in told
     assert any(text.endswith("a submission will lack them") for text in told)
 
 

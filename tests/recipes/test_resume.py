@@ -44,7 +44,7 @@ def outcome(run: RunFolder) -> dict[str, bytes]:
     return {name: (run.path / "fold0" / name).read_bytes() for name in OUTCOMES}
 
 
-def final_state(run: RunFolder) -> dict[str, object]:
+def final_state(run: RunFolder) -> object:
     return torch.load(run.path / "fold0/last.pt", weights_only=True)
 
 
@@ -154,17 +154,13 @@ def test_two_epochs_equal_one_and_one(competition: Config, tmp_path: Path) -> No
     assert outcome(run) == outcome(expected)
 
 
-def test_number_of_threads_changes_nothing(
-    competition: Config, tmp_path: Path, change: Callable[..., Config]
-) -> None:
+def test_number_of_threads_changes_nothing(competition: Config, tmp_path: Path, change: Callable[..., Config]) -> None:
     one = straight(change(competition, train={"workers": 1}), tmp_path / "one")
     four = straight(change(competition, train={"workers": 4}), tmp_path / "four")
     assert outcome(one) == outcome(four)
 
 
-def test_another_seed_gives_another_run(
-    competition: Config, tmp_path: Path, change: Callable[..., Config]
-) -> None:
+def test_another_seed_gives_another_run(competition: Config, tmp_path: Path, change: Callable[..., Config]) -> None:
     one = straight(competition, tmp_path / "one")
     other = straight(change(competition, train={"seed": 43}), tmp_path / "other")
     assert outcome(one)["metrics.jsonl"] != outcome(other)["metrics.jsonl"]
@@ -184,9 +180,7 @@ def test_finished_run_is_never_overwritten(competition: Config, tmp_path: Path) 
         start_run(competition, "run", tmp_path / "run")
 
 
-def test_run_of_another_config_is_refused(
-    competition: Config, tmp_path: Path, change: Callable[..., Config]
-) -> None:
+def test_run_of_another_config_is_refused(competition: Config, tmp_path: Path, change: Callable[..., Config]) -> None:
     start_run(competition, "run", tmp_path / "run")
     with pytest.raises(DataError, match="holds a run of another config"):
         start_run(change(competition, train={"seed": 1}), "run", tmp_path / "run")

@@ -79,9 +79,7 @@ def test_its_config_is_sound_and_points_to_it(fashion):
 
 @pytest.mark.parametrize("name", ["with space", "quote'd", "täglich: #1", "-"])
 def test_any_folder_name_works(tmp_path, monkeypatch, name):
-    monkeypatch.setattr(
-        "kgcv.recipes.sample._unpack_missing", lambda archive, folder, missing: folder.mkdir()
-    )
+    monkeypatch.setattr("kgcv.recipes.sample._unpack_missing", lambda archive, folder, missing: folder.mkdir())
     result = unpack_sample("fashion", tmp_path / name)
     assert load_config(result.config).data.root == str(tmp_path / name)
 
@@ -129,9 +127,7 @@ def test_a_killed_call_is_finished_by_the_next(fashion, tmp_path, monkeypatch):
     assert unpack_sample("fashion", tmp_path).is_new
     found, wanted = contents(tmp_path), contents(fashion)
     assert found.keys() == wanted.keys()
-    assert {path for path in found if found[path] != wanted[path]} == {
-        next(p for p in found if p.suffix == ".yaml")
-    }
+    assert {path for path in found if found[path] != wanted[path]} == {next(p for p in found if p.suffix == ".yaml")}
 
 
 def test_a_folder_with_something_else_is_refused_and_left_alone(tmp_path):
@@ -139,9 +135,7 @@ def test_a_folder_with_something_else_is_refused_and_left_alone(tmp_path):
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "x.txt").write_text("x")
     before = contents(tmp_path)
-    with pytest.raises(
-        DataError, match=r"holds files that are not the sample's: other/x\.txt, train\.csv; name"
-    ):
+    with pytest.raises(DataError, match=r"holds files that are not the sample's: other/x\.txt, train\.csv; name"):
         unpack_sample("fashion", tmp_path)
     assert contents(tmp_path) == before
 

@@ -63,9 +63,7 @@ def test_predictions_over_all_folds_come_first(run):
 
 
 def test_the_config_says_format_and_threshold(run, tmp_path):
-    write_config(
-        run, tmp_path / "data", submission=SubmissionConfig(format="probability", positive_class="dog")
-    )
+    write_config(run, tmp_path / "data", submission=SubmissionConfig(format="probability", positive_class="dog"))
     assert submit_check(run, tmp_path / "a.csv").path.read_text() == "id,label\nb,0.75\na,0.25\n"
     write_config(run, tmp_path / "data", decision=DecisionConfig(threshold=0.5))
     write_test(run / "fold0" / "test.npz", [[0.6, 0.3], [0.6, 0.7]], "multi")
@@ -74,9 +72,7 @@ def test_the_config_says_format_and_threshold(run, tmp_path):
 
 def test_no_predictions_say_how_to_make_them(run):
     (run / "fold0" / "test.npz").unlink()
-    with pytest.raises(
-        DataError, match=r"holds no test predictions; make them with: kgcv tta .* --split test"
-    ):
+    with pytest.raises(DataError, match=r"holds no test predictions; make them with: kgcv tta .* --split test"):
         submit_check(run)
 
 

@@ -128,16 +128,12 @@ def test_a_metric_is_found_by_name():
 
 
 def test_an_unknown_metric_names_the_nearest():
-    with pytest.raises(
-        ConfigError, match=r"train\.metric: there is no metric 'acuracy'; did you mean 'accuracy'\?"
-    ):
+    with pytest.raises(ConfigError, match=r"train\.metric: there is no metric 'acuracy'; did you mean 'accuracy'\?"):
         find_metric("acuracy", "single")
     with pytest.raises(ConfigError, match=r"'zzz'; Task 'regression' has: rmse, mae"):
         find_metric("zzz", "regression")
 
 
 def test_a_metric_of_another_task_is_refused():
-    with pytest.raises(
-        ConfigError, match=r"'accuracy' does not fit task 'multi', which has: f2, binary_log_loss"
-    ):
+    with pytest.raises(ConfigError, match=r"'accuracy' does not fit task 'multi', which has: f2, binary_log_loss"):
         find_metric("accuracy", "multi")

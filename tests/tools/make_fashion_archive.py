@@ -45,9 +45,7 @@ def read_idx(path: Path) -> np.ndarray:
 
 def draw_rows(labels: np.ndarray, per_class: int, generator: np.random.Generator) -> np.ndarray:
     """`per_class` rows of each class, all in random order."""
-    rows = [
-        generator.choice(np.flatnonzero(labels == label), per_class, replace=False) for label in range(10)
-    ]
+    rows = [generator.choice(np.flatnonzero(labels == label), per_class, replace=False) for label in range(10)]
     return generator.permutation(np.concatenate(rows))
 
 
