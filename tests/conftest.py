@@ -1,11 +1,32 @@
-"""Fixtures for every room."""
+"""Fixtures for every room: small images, and a competition that trains in a second."""
+
+from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+
+from kgcv.config.schema import (
+    AugmentConfig,
+    Config,
+    DataConfig,
+    ModelConfig,
+    ResizeConfig,
+    SplitConfig,
+    StageConfig,
+    TestSourceConfig,
+    TrainConfig,
+    TrainSourceConfig,
+)
+
+NUM_TRAIN, NUM_TEST = 20, 6
+
+torch.set_num_threads(1)  # networks this small only wait for each other's threads
 
 
 @pytest.fixture
@@ -29,3 +50,54 @@ def tiny_images() -> Callable[..., list[Path]]:
         return paths
 
     return write
+
+
+def write_squares(folder: Path, names: list[str], first: int = 0) -> None:
+    """Write 20 x 24 images; those with an even number are bright."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, name in enumerate(names, start=first):
+        low, high = (140, 256) if number % 2 == 0 else (0, 116)
+        pixels = np.random.default_rng(number).integers(low, high, (20, 24, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{name}.png")
+
+
+@pytest.fixture
+def competition(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
+    """A config whose data lie in the working directory, `tmp_path`: two stages, 16 and 20 pixels, in a second each."""
+    monkeypatch.chdir(tmp_path)
+    kinds = ("bright", "dark")
+    names = [f"{kinds[number % 2]}.{number}" for number in range(NUM_TRAIN)]
+    write_squares(tmp_path / "data/train", names)
+    write_squares(tmp_path / "data/test", [str(number) for number in range(NUM_TEST)], first=100)
+    rows = "".join(f"{number},0.5\n" for number in range(NUM_TEST))
+    (tmp_path / "data/sample_submission.csv").write_text(f"id,label\n{rows}")
+    return Config(
+        data=DataConfig(
+            root="data",
+            train=TrainSourceConfig(images="train", pattern=r"(?P<label>bright|dark)\.\d+", suffix=".png"),
+            test=TestSourceConfig(images=("test",), suffix=".png"),
+            sample_submission="sample_submission.csv",
+        ),
+        model=ModelConfig(name="test_resnet", pretrained=False, pool="concat", hidden=(8,), dropout=(0.1, 0.2)),
+        split=SplitConfig(valid_fraction=0.3),
+        resize=ResizeConfig(ratio=1.25),
+        augment=AugmentConfig(preset="top_down", max_zoom=1.1, mixup=0.4),
+        train=TrainConfig(batch_size=4, optimizer="adamw", weight_decay=0.01, ema_decay=0.9, workers=2),
+        stages=(
+            StageConfig(image_size=16, lr=(0.003,), num_cycles=2, frozen=True),
+            StageConfig(image_size=20, lr=(0.001, 0.002, 0.003), num_cycles=2),
+        ),
+    )
+
+
+@pytest.fixture
+def change() -> Callable[..., Config]:
+    """`change(config, train={"seed": 1})`: a copy of a config with fields of its sections replaced."""
+
+    def changed(config: Config, **sections: dict[str, object]) -> Config:
+        for name, fields in sections.items():
+            section = getattr(config, name)
+            config = replace(config, **{name: replace(section, **fields)})
+        return config
+
+    return changed

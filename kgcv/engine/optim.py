@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any
 
 import torch
@@ -60,7 +61,7 @@ def set_rates(optimizer: Optimizer, lrs: Sequence[float], factor: float, momentu
         group["lr"] = lrs[group["layer_group"]] * factor
         if momentum is not None and "betas" in group:
             group["betas"] = (momentum, *group["betas"][1:])
-        elif momentum is not None and "momentum" in group:
+        if momentum is not None and "momentum" in group:  # Muon has both: betas for what is no matrix
             group["momentum"] = momentum
 
 
@@ -69,11 +70,12 @@ def optimizer_state(optimizer: Optimizer) -> dict[str, Any]:
 
     Names, not positions: a later stage may train more groups and still take over what it shares with this one.
     """
+    states = _states(optimizer)
     named = {
-        name: optimizer.state[parameter]
+        name: states[parameter]
         for group in optimizer.param_groups
         for name, parameter in zip(group["names"], group["params"], strict=True)
-        if parameter in optimizer.state
+        if parameter in states
     }
     shared = {_group_key(group): _own_values(group) for group in optimizer.param_groups}
     return {"parameters": named, "groups": shared}
@@ -81,12 +83,20 @@ def optimizer_state(optimizer: Optimizer) -> dict[str, Any]:
 
 def load_optimizer_state(optimizer: Optimizer, state: dict[str, Any]) -> None:
     """Take over the state of every parameter that both optimizers train."""
+    states = _states(optimizer)
     for group in optimizer.param_groups:
-        group.update(state["groups"].get(_group_key(group), {}))
+        # A copy: timm's Lamb keeps its step count here, a tensor that it changes in place.
+        group.update(deepcopy(state["groups"].get(_group_key(group), {})))
         for name, parameter in zip(group["names"], group["params"], strict=True):
             if name in state["parameters"]:
                 values = state["parameters"][name]
-                optimizer.state[parameter] = {key: _placed(key, value, parameter) for key, value in values.items()}
+                states[parameter] = {key: _placed(key, value, parameter) for key, value in values.items()}
+
+
+def _states(optimizer: Optimizer) -> dict[Tensor, dict[str, Any]]:
+    """State by parameter; timm's Lookahead leaves it with the optimizer that it wraps."""
+    wrapped: Optimizer = getattr(optimizer, "_base_optimizer", optimizer)
+    return wrapped.state
 
 
 def _group_key(group: dict[str, Any]) -> str:
@@ -94,8 +104,9 @@ def _group_key(group: dict[str, Any]) -> str:
 
 
 def _own_values(group: dict[str, Any]) -> dict[str, Any]:
-    """What an optimizer itself keeps in a group, such as a step count."""
-    return {key: value for key, value in group.items() if key not in ("params", "names", "weight_decay", "lr")}
+    """What an optimizer itself keeps in a group, such as a step count; not what config and schedule decide."""
+    decided = ("params", "names", "weight_decay", "lr", "momentum", "betas")
+    return {key: value for key, value in group.items() if key not in decided}
 
 
 def _placed(key: str, value: Any, parameter: Tensor) -> Any:

@@ -114,5 +114,8 @@ def steps_per_epoch(num_train: int, batch_size: int, accumulate: int) -> int:
 
 
 def _without_lone_image(batches: list[np.ndarray]) -> list[np.ndarray]:
-    """Leave out a last batch of one image, over which batch norm has no variance; another epoch will have it."""
-    return batches[:-1] if len(batches) > 1 and len(batches[-1]) == 1 else batches
+    """Leave out a last batch of one image, over which batch norm has no variance; another epoch will have it.
+
+    Where every batch has one image, all stay.
+    """
+    return batches[:-1] if len(batches[-1]) == 1 < len(batches[0]) else batches

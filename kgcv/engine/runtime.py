@@ -57,7 +57,7 @@ def resolve_runtime(config: TrainConfig, model: nn.Module) -> Runtime:
     """The runtime that `config` asks for on this machine, for `model`.
 
     Raises:
-        ConfigError: the device is not there, or has no bfloat16 though it was asked for by name.
+        ConfigError: the device is not there.
     """
     device = _find_device(config.device)
     if device.type == "cpu":

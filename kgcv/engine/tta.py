@@ -87,7 +87,7 @@ def build_views(name: str, augment: AugmentConfig, seed: int, num_samples: int) 
     if name == "crops":
         return _corner_views()
     kind, _, count = name.partition(":")
-    if kind != "random" or not count.isdigit() or int(count) < 1:
+    if kind != "random" or not count.isdecimal() or int(count) < 1:
         raise ConfigError([f"views: {name!r} is not one of identity, flip, dihedral, crops, random:N (N from 1)"])
     if augment.preset == "none":
         raise ConfigError(["views: random:N draws the run's own augmentation, and this run has none"])

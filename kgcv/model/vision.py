@@ -58,7 +58,7 @@ class VisionModel(nn.Module):
     def features(self, images: Tensor) -> Tensor:
         """Pooled outputs of the body, `(B, F)`, for normalised images `(B, channels, S, S)`."""
         if self.pool is None:
-            return self.body(images)  # type: ignore[no-any-return]  # timm is untyped  # type: ignore[no-any-return]  # nn.Module returns Any
+            return self.body(images)  # type: ignore[no-any-return]  # timm is untyped
         return self.pool(self.body.forward_features(images))  # type: ignore[no-any-return]  # nn.Module returns Any
 
     def forward(self, images: Tensor) -> Tensor:
@@ -130,16 +130,21 @@ def create_body(name: str, channels: int, pretrained: bool = False) -> Body:
         return timm.create_model(name, **arguments)
 
 
-def check_image_size(name: str, body: Body, image_size: int) -> None:
-    """Refuse an image size that the model cannot take.
+def check_image_size(name: str, body: Body, channels: int, image_size: int) -> None:
+    """Refuse an image size that the model cannot take, by trying one empty image.
 
     Raises:
-        ConfigError: the model was built for one size and is given another.
+        ConfigError: too small for the network's strides, or another size than the one it was built for.
     """
-    fixed = body.pretrained_cfg.get("fixed_input_size", False)
-    size = body.pretrained_cfg["input_size"][-1]
-    if fixed and not getattr(body, "dynamic_img_size", False) and image_size != size:
-        raise ConfigError([f"stages: {name} takes images of {size} pixels only, but image_size is {image_size}"])
+    was_training = body.training
+    try:
+        with torch.inference_mode():
+            body.eval()(torch.zeros(1, channels, image_size, image_size))
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError([f"stages: {name} cannot take images of {image_size} pixels: {reason}"]) from error
+    finally:
+        body.train(was_training)
 
 
 def normalization(body: Body, channels: int) -> Normalization:

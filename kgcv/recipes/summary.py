@@ -22,6 +22,6 @@ def summarize_config(config: Config, stage: int) -> ModelSummary:
     objective = build_objective(config, load_dataset(config).labels)
     model = build_network(config, objective)
     plan = plan_stage(config, stage, num_train=2, num_groups=model.num_groups)
-    check_image_size(config.model.name, model.body, plan.image_size)
+    check_image_size(config.model.name, model.body, config.model.channels, plan.image_size)
     model.freeze(plan.frozen_groups)
     return summarize(model, config.model.channels, plan.image_size)

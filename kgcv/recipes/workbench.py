@@ -143,8 +143,8 @@ def set_up(config: Config, dataset: Dataset, reporter: Reporter, should_stop: St
     """
     objective = build_objective(config, dataset.labels)
     model = build_network(config, objective)
-    for stage in config.stages:
-        check_image_size(config.model.name, model.body, stage.image_size)
+    for image_size in sorted({stage.image_size for stage in config.stages}):
+        check_image_size(config.model.name, model.body, config.model.channels, image_size)
     runtime = resolve_runtime(config.train, model)
     dropped = load_starting_weights(model, config.model)
     if dropped:

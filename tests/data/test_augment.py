@@ -78,7 +78,7 @@ def test_the_eight_symmetries():
 
 
 def test_the_mirror():
-    image = images_of(1).float()
+    image = images_of(1).float() / 255
     assert close(warp(image, MIRROR[None], 6), image.numpy()[:, :, :, ::-1])
 
 

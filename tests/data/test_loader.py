@@ -93,11 +93,12 @@ def test_a_scaled_image_keeps_its_aspect_and_its_orientation():
     assert (middle[:, 3] == 200).all()
 
 
-def test_scaling_down_averages():
+def test_scaling_down_takes_all_pixels_into_account():
     image = np.zeros((8, 8, 1), np.uint8)
-    image[::2, ::2] = 200  # every fourth pixel
+    image[::4] = 200  # rows 0 and 4; plain bilinear sampling at 1.5 and 5.5 would miss both
     square = cut_square(image, 2, MIDDLE)
-    assert square.mean() == pytest.approx(50, abs=2)
+    # A triangle of half-width 4 about row 2.0: weights 0.625 and 0.375 of 3.5 in all.
+    assert square[0].flatten().tolist() == [pytest.approx(200 / 3.5, abs=1)] * 2
 
 
 def test_read_only_images_are_scaled_without_a_warning():
@@ -208,3 +209,11 @@ def test_a_reader_closed_early_leaves_no_threads_and_reads_no_further():
     batches.close()  # type: ignore[attr-defined]  # a generator
     assert threading.active_count() == threads
     assert len(source.reads) <= 3 * READ_AHEAD + 1
+
+
+def test_a_reader_closed_early_drops_what_no_thread_has_begun():
+    source = Source(9, delays=dict.fromkeys(range(1, 9), 0.1))
+    batches = read_batches(source, 4, requests_of(*([i] for i in range(9))), workers=1)
+    next(batches)
+    batches.close()  # type: ignore[attr-defined]  # a generator
+    assert source.reads in ([0], [0, 1])

@@ -48,7 +48,7 @@ def train_one_step(model: VisionModel, num_frozen: int, bn_frozen: bool = False)
     model.freeze(num_frozen)
     model.set_training(num_frozen, bn_frozen)
     torch.manual_seed(5)
-    model(images_of(32, count=4)).square().sum().backward()
+    (model(images_of(32, count=4)) - 1).square().sum().backward()
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.grad is not None:
@@ -184,17 +184,28 @@ def test_a_body_has_no_classifier():
 
 
 def test_a_size_that_a_model_was_not_built_for():
-    name = "swin_tiny_patch4_window7_224"
-    body = nn.Module()
-    body.pretrained_cfg = timm.get_pretrained_cfg(name).to_dict()  # type: ignore[union-attr]
-    check_image_size(name, body, 224)
-    with raises(ConfigError, match=f"stages: {name} takes images of 224 pixels only, but image_size is 128"):
-        check_image_size(name, body, 128)
+    name = "vit_tiny_patch16_224"
+    body = timm.create_model(name, num_classes=0)  # without the option that makes a ViT take any size
+    check_image_size(name, body, 3, 224)
+    with raises(ConfigError, match=rf"^stages: {name} cannot take images of 96 pixels: .*224") as caught:
+        check_image_size(name, body, 3, 96)
+    assert "\n" not in str(caught.value)
 
 
+def test_a_size_that_is_too_small():
+    body = create_body("test_convnext", 3)
+    with raises(ConfigError, match=r"^stages: test_convnext cannot take images of 8 pixels: "):
+        check_image_size("test_convnext", body, 3, 8)
+
+
+@mark.parametrize("training", [True, False])
 @mark.parametrize("name", ["test_resnet", "test_vit"])
-def test_models_for_any_size_are_not_refused(name):
-    check_image_size(name, create_body(name, 3), 65)
+def test_trying_a_size_leaves_the_model_as_it_was(name, training):
+    body = create_body(name, 4).train(training)
+    before = {key: value.clone() for key, value in body.state_dict().items()}
+    check_image_size(name, body, 4, 65)
+    assert body.training is training
+    assert not moved(before, body.state_dict())
 
 
 def test_normalization_is_the_models_own():

@@ -305,12 +305,31 @@ def test_a_hub_that_fails_is_one_line_that_says_what_to_do(monkeypatch, error):
     )
 
 
-def test_without_a_network_the_hub_is_that_one_line_and_nothing_is_logged(monkeypatch, tmp_path, caplog):
+def test_without_a_network_the_hub_is_that_one_line(monkeypatch, tmp_path):
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
-    level = logging.getLogger("huggingface_hub").level
-    with pytest.raises(CheckpointError, match=r"could not be loaded .*; give a local file as model.weights") as caught:
+    with pytest.raises(CheckpointError, match=r"could not be loaded .*; give a local file as model") as caught:
         load_starting_weights(model_of(config_of()), ModelConfig(name=NAME))
     assert "\n" not in str(caught.value)
-    assert not [record for record in caplog.records if record.name.startswith("huggingface_hub")]
-    assert logging.getLogger("huggingface_hub").level == level
+
+
+def test_the_hubs_own_complaints_are_silenced_for_that_time_only(monkeypatch):
+    logger = logging.getLogger("huggingface_hub")
+    records: list[logging.LogRecord] = []
+    handler = logging.Handler()
+    monkeypatch.setattr(handler, "emit", records.append)
+    monkeypatch.setattr(logger, "handlers", [handler])
+    monkeypatch.setattr(logger, "level", logging.NOTSET)
+
+    def fail(name, channels, pretrained):
+        logger.warning("trying again in 4 s")
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(weights, "create_body", fail)
+    logger.setLevel(logging.INFO)
+    with pytest.raises(CheckpointError):
+        load_starting_weights(model_of(config_of()), ModelConfig(name=NAME))
+    assert not records
+    logger.warning("now it may speak")
+    assert logger.level == logging.INFO
+    assert [record.getMessage() for record in records] == ["now it may speak"]

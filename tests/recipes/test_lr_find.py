@@ -14,6 +14,7 @@ import torch
 
 from kgcv.config.schema import Config
 from kgcv.engine.lr_finder import LrFinder, Sweep
+from kgcv.engine.optim import set_rates
 from kgcv.errors import ConfigError, StopRequested
 from kgcv.events import Recorder, StopCheck, TaskAdvanced, never_stop
 from kgcv.recipes.lr_find import LrFindResult, find_learning_rate
@@ -134,16 +135,14 @@ def test_untouched_after_an_error(bench: Workbench) -> None:
 def test_groups_keep_their_ratio(competition: Config, bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
     """The stage has 1, 2 and 3 thousandths: at a head rate of 3e-3 the stem has 1e-3."""
     seen: list[tuple[list[float], float]] = []
-    from kgcv.engine import lr_finder
-
-    real = lr_finder.set_rates
+    real = set_rates
 
     def note(optimizer: torch.optim.Optimizer, lrs: list[float], factor: float, momentum: None) -> None:
         real(optimizer, lrs, factor, momentum)
         rates = {group["layer_group"]: group["lr"] for group in optimizer.param_groups}
         seen.append(([rates[0], rates[1], rates[2]], factor))
 
-    monkeypatch.setattr(lr_finder, "set_rates", note)
+    monkeypatch.setattr("kgcv.engine.lr_finder.set_rates", note)
     sweep_bench(bench)
     rates, factor = seen[7]
     assert rates == pytest.approx([factor / 3, factor * 2 / 3, factor])

@@ -129,7 +129,7 @@ def test_config_without_test_images(competition: Config, tmp_path: Path, change:
     run = start_run(config, "run", tmp_path / "run")
     train(run, None, Recorder(), never_stop)
     assert parts_of(run) == ("valid",)
-    with pytest.raises(ConfigError, match="data.test: the config names no test images"):
+    with pytest.raises(ConfigError, match=r"data.test: the config names no test images"):
         tta(run)
 
 

@@ -1,0 +1,157 @@
+"""The commands themselves, as a person types them: resize, lr-find, train, tta, submit, predict-one, summary."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from kgcv.cli.main import main
+from kgcv.config.load import dump_config
+from kgcv.config.schema import Config
+
+PNG = b"\x89PNG\r\n"
+
+
+@pytest.fixture
+def config_file(competition: Config, change: Callable[..., Config], tmp_path: Path) -> Path:
+    config = change(competition, submission={"format": "probability", "positive_class": "bright"})
+    file = tmp_path / "squares.yaml"
+    file.write_text(dump_config(config))
+    return file
+
+
+def kgcv(*arguments: object, code: int = 0) -> Result:
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exit_code == code, result.output
+    return result
+
+
+def test_the_whole_job(config_file: Path, tmp_path: Path) -> None:
+    assert "train 20 (edge 25): 20 images" in kgcv("resize", config_file).stdout
+    found = kgcv("lr-find", config_file, "--stage", 1, "--steps", 30, "--end-lr", 1, "-o", "plots/lr.png")
+    assert "valley" in found.stdout
+    assert (tmp_path / "plots/lr.png").read_bytes().startswith(PNG)
+    assert (tmp_path / "plots/lr.csv").exists()
+
+    trained = kgcv("train", config_file, "--run-dir", "runs/one")
+    assert trained.stdout.startswith("run runs/one\nfold 0: accuracy ")
+    assert "stage 2/2  epoch 2/2" in trained.stderr
+    for name in ("loss", "metric", "lr"):
+        assert (tmp_path / f"runs/one/plots/fold0_{name}.png").read_bytes().startswith(PNG)
+    assert "stage 1/2  epoch 1/2" in (tmp_path / "runs/one/kgcv.log").read_text()
+
+    predicted = kgcv("tta", "runs/latest", "--views", "flip").stdout
+    assert "valid.npz: 6 images, 2 views" in predicted
+    assert "test.npz: 6 images, 2 views" in predicted
+
+    submitted = kgcv("submit", "runs/one", "--check", "-o", "answer.csv.gz").stdout
+    assert "answer.csv.gz: 6 rows" in submitted
+    lines = gzip.decompress((tmp_path / "answer.csv.gz").read_bytes()).decode().splitlines()
+    assert lines[0] == "id,label"
+    assert [line.split(",")[0] for line in lines[1:]] == ["0", "1", "2", "3", "4", "5"]
+
+    said = kgcv("predict-one", "runs/one", "data/test/0.png", "--top", 1).stdout.splitlines()
+    assert said[0] == "data/test/0.png"
+    assert said[1].split()[1] in ("bright", "dark")
+    assert len(said) == 2
+
+
+def test_results_as_json(config_file: Path) -> None:
+    trained = json.loads(kgcv("train", config_file, "--run-dir", "runs/one", "--json").stdout)
+    assert trained["run"] == "runs/one"
+    assert trained["folds"][0]["fold"] == 0
+    predicted = json.loads(kgcv("tta", "runs/one", "--split", "valid", "--json").stdout)
+    assert predicted[0]["part"] == "valid"
+    assert predicted[0]["scores"] == trained["folds"][0]["scores"]
+    one = json.loads(kgcv("predict-one", "runs/one", "data/test/0.png", "--json").stdout)
+    assert sum(one[0]["values"].values()) == pytest.approx(1)
+    layers = json.loads(kgcv("summary", config_file, "--json").stdout)
+    assert layers["layers"][0]["input_shape"] == [3, 16, 16]
+    found = json.loads(kgcv("lr-find", config_file, "--steps", 30, "--end-lr", 1, "--json").stdout)
+    assert found["suggestions"].keys() == {"valley", "steepest", "minimum_tenth"}
+
+
+def test_summary_shows_every_layer(config_file: Path) -> None:
+    lines = kgcv("summary", config_file, "--stage", 1).stdout.splitlines()
+    assert lines[0].split() == ["layer", "kind", "input", "output", "parameters", "trains"]
+    assert lines[-2].split() == ["head.6", "Linear", "8", "2", "18", "yes"]
+    # The body has 372,688; the head a norm of 192, a layer of 192 to 8, a norm of 8 and a layer of 8 to 2.
+    assert lines[-1] == f"{372_688 + 384 + 1_544 + 16 + 18:,} parameters, 374,650 of them train"
+
+
+def test_overrides_reach_the_run(config_file: Path, tmp_path: Path) -> None:
+    kgcv("train", config_file, "--run-dir", "runs/one", "--set", "train.seed=7", "--set", "stages.0.num_cycles=1")
+    assert "seed: 7" in (tmp_path / "runs/one/config.yaml").read_text()
+    assert len((tmp_path / "runs/one/fold0/metrics.jsonl").read_text().splitlines()) == 3
+
+
+def test_what_train_is_asked_for_must_make_sense(config_file: Path) -> None:
+    assert "name a CONFIG to train, or a run to go on with" in kgcv("train", code=2).stderr
+    kgcv("train", config_file, "--run-dir", "runs/one", "--progress", "none")
+    both = kgcv("train", config_file, "--resume", "runs/one", code=2)
+    assert "--resume goes on with the run as it is" in both.stderr
+    again = kgcv("train", config_file, "--run-dir", "runs/one", code=1)
+    assert "runs/one: holds a finished run, and a run is never overwritten" in again.stderr
+
+
+def test_user_mistakes_give_one_line(config_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert kgcv("tta", "empty", code=1).stderr == "kgcv: empty: is not a run folder (it has no config.yaml)\n"
+    assert kgcv("predict-one", "empty", "nowhere.png", code=1).stderr == "kgcv: nowhere.png: no such file\n"
+    missing = kgcv("train", config_file, "--set", "model.name=resnet3400", code=2).stderr
+    assert "kgcv: model.name: timm has no model 'resnet3400'" in missing
+
+
+def train_until_first_epoch(config_file: Path, run: str, number: signal.Signals, *more: str) -> tuple[int, str]:
+    """Train in a process of its own, which gets a signal after its first epoch; its exit code and stderr."""
+    command = [sys.executable, "-m", "kgcv", "train", str(config_file), "--run-dir", run, *more]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    seen = []
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, cwd=config_file.parent, env=environment
+    ) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            seen.append(line)
+            if line.startswith("stage 1/2  epoch 1/2"):
+                process.send_signal(number)
+    return process.returncode, "".join(seen)
+
+
+def assert_same_run(left: Path, right: Path) -> None:
+    for name in ("best.safetensors", "metrics.jsonl", "valid.npz"):
+        assert (left / "fold0" / name).read_bytes() == (right / "fold0" / name).read_bytes(), name
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_saves_and_resume_gives_the_straight_run(
+    config_file: Path, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    """A real process, a real signal in the middle of training, and a real resume."""
+    longer = ["--set", "stages.1.num_cycles=10"]
+    kgcv("train", config_file, "--run-dir", "runs/straight", *longer)
+    ended, said = train_until_first_epoch(config_file, "runs/stopped", number, *longer)
+    assert ended == code, said
+    assert "stopped and saved in stage" in said
+    assert not (tmp_path / "runs/stopped/scores.json").exists()
+    kgcv("train", "--resume", "runs/stopped")
+    assert_same_run(tmp_path / "runs/straight", tmp_path / "runs/stopped")
+
+
+def test_a_killed_run_is_finished_by_the_same_command(config_file: Path, tmp_path: Path) -> None:
+    """SIGKILL leaves no time to save: training goes on from the last epoch's end, to the same bytes."""
+    longer = ["--set", "stages.1.num_cycles=10"]
+    kgcv("train", config_file, "--run-dir", "runs/straight", *longer)
+    ended, said = train_until_first_epoch(config_file, "runs/killed", signal.SIGKILL, *longer)
+    assert ended == -signal.SIGKILL, said
+    kgcv("train", config_file, "--run-dir", "runs/killed", *longer)
+    assert_same_run(tmp_path / "runs/straight", tmp_path / "runs/killed")

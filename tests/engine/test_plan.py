@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kgcv.config.schema import (
+    AugmentConfig,
+    Config,
+    DataConfig,
+    ModelConfig,
+    ResizeConfig,
+    StageConfig,
+    TrainConfig,
+)
+from kgcv.data.augment import NUM_DRAWS, draw_changes
+from kgcv.engine.plan import StagePlan, StepPlan, plan_stage, steps_per_epoch
+from kgcv.engine.randomness import epoch_draws, epoch_order
+
+
+def config_of(*stages: StageConfig, **sections: Any) -> Config:
+    return Config(data=DataConfig(root="."), model=ModelConfig(name="test_resnet"), stages=stages, **sections)
+
+
+def stage_of(**keys: Any) -> StageConfig:
+    return StageConfig(**{"image_size": 64, "lr": (0.1,), **keys})
+
+
+def plan_of(num_train: int, batch_size: int, accumulate: int = 1, **train: Any) -> StagePlan:
+    section = TrainConfig(batch_size=batch_size, accumulate=accumulate, **train)
+    return plan_stage(config_of(stage_of(), train=section), 0, num_train, 3)
+
+
+@pytest.mark.parametrize(
+    ("num_train", "batch_size", "accumulate", "expected"),
+    [
+        (10, 5, 1, 2),
+        (11, 5, 1, 2),  # the lone last image makes no step
+        (12, 5, 1, 3),
+        (1, 5, 1, 1),  # but it does where it is all there is
+        (2, 5, 1, 1),
+        (5, 1, 1, 5),
+        (20, 5, 2, 2),
+        (25, 5, 2, 3),
+        (21, 5, 2, 2),
+        (26, 5, 2, 3),
+        (20, 5, 100, 1),
+    ],
+)
+def test_steps_of_an_epoch(num_train, batch_size, accumulate, expected):
+    assert steps_per_epoch(num_train, batch_size, accumulate) == expected
+    plan = plan_of(num_train, batch_size, accumulate)
+    assert plan.steps_per_epoch == expected
+    steps = list(plan.steps(0))
+    assert [step.index for step in steps] == list(range(expected))
+    assert all(step.num_images > 0 for step in steps)
+
+
+def seen(steps: list[StepPlan]) -> list[int]:
+    return [int(position) for step in steps for batch in step.positions for position in batch]
+
+
+def test_an_epoch_sees_every_image_once_in_its_own_order():
+    plan = plan_of(23, 4, accumulate=2, seed=6)
+    first, second = list(plan.steps(0)), list(plan.steps(1))
+    assert seen(first) == epoch_order(6, 0, 0, 23).tolist()
+    assert seen(second) == epoch_order(6, 0, 1, 23).tolist()
+    assert [[len(batch) for batch in step.positions] for step in first] == [[4, 4], [4, 4], [4, 3]]
+    assert [step.num_images for step in first] == [8, 8, 7]
+
+
+def test_a_lone_last_image_is_left_out_and_another_one_in_the_next_epoch():
+    plan = plan_of(9, 4)
+    for epoch in range(2):
+        order = epoch_order(plan.seed, 0, epoch, 9).tolist()
+        assert seen(list(plan.steps(epoch))) == order[:8]
+    assert epoch_order(plan.seed, 0, 0, 9)[8] != epoch_order(plan.seed, 0, 1, 9)[8]
+
+
+def test_batches_of_one_image_all_take_part():
+    plan = plan_of(5, 1, accumulate=2)
+    steps = list(plan.steps(0))
+    assert sorted(seen(steps)) == [0, 1, 2, 3, 4]
+    assert [step.num_images for step in steps] == [2, 2, 1]
+
+
+def test_changes_belong_to_the_images_not_to_their_places():
+    augment = AugmentConfig(preset="top_down")
+    plan = replace(plan_of(10, 4), augment=augment)
+    changes = draw_changes(epoch_draws(plan.seed, 0, 3, 10, NUM_DRAWS), augment)
+    for step in plan.steps(3):
+        for positions, drawn in zip(step.positions, step.changes, strict=True):
+            assert np.array_equal(drawn.warps, changes.warps[positions])
+            assert np.array_equal(drawn.offsets, changes.offsets[positions])
+
+
+def test_an_epoch_can_be_taken_up_at_any_step():
+    plan = plan_of(20, 3)
+    whole = list(plan.steps(1))
+    for first in range(len(whole) + 1):
+        rest = list(plan.steps(1, first))
+        assert seen(rest) == seen(whole[first:])
+        assert [step.index for step in rest] == list(range(first, 7))
+        for one, other in zip(rest, whole[first:], strict=True):
+            assert np.array_equal(one.changes[0].offsets, other.changes[0].offsets)
+
+
+def test_stages_and_seeds_have_their_own_orders():
+    plan = plan_of(20, 20)
+    orders = {str(seen(list(other.steps(0)))) for other in (plan, replace(plan, index=1), replace(plan, seed=1))}
+    assert len(orders) == 3
+
+
+def test_a_stages_keys_come_before_those_of_the_run():
+    own = AugmentConfig(preset="side_on")
+    config = config_of(
+        stage_of(),
+        stage_of(image_size=100, lr=(0.1, 0.2, 0.3), batch_size=8, schedule="one_cycle", augment=own, num_cycles=2),
+        train=TrainConfig(batch_size=10, accumulate=2, schedule="flat_cosine", seed=5),
+        augment=AugmentConfig(preset="basic"),
+        resize=ResizeConfig(ratio=1.15),
+    )
+    first, second = (plan_stage(config, index, 100, 3) for index in range(2))
+    assert (first.index, first.num_stages, second.index) == (0, 2, 1)
+    assert (first.batch_size, second.batch_size) == (10, 8)
+    assert (first.augment.preset, second.augment) == ("basic", own)
+    assert (first.schedule.kind, second.schedule.kind) == ("flat_cosine", "one_cycle")
+    assert (first.edge, second.edge) == (73, 115)  # floor(64 * 1.15) and 100 * 1.15 without a rounding error
+    assert (first.accumulate, first.seed) == (2, 5)
+    assert first.schedule.cycle_steps == (5,)
+    assert second.schedule.cycle_steps == (7, 7)  # 13 batches of 8 make 7 steps of two
+
+
+def test_one_rate_holds_for_all_layer_groups():
+    config = config_of(stage_of(lr=(0.1,)), stage_of(lr=(0.1, 0.2, 0.3)))
+    assert plan_stage(config, 0, 10, 3).lrs == (0.1, 0.1, 0.1)
+    assert plan_stage(config, 1, 10, 3).lrs == (0.1, 0.2, 0.3)
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"), [({}, 0), ({"frozen": True}, 2), ({"frozen_groups": 1}, 1), ({"frozen_groups": 2}, 2)]
+)
+def test_frozen_layer_groups(keys, expected):
+    assert plan_stage(config_of(stage_of(**keys)), 0, 10, 3).frozen_groups == expected
+
+
+def test_cycles_are_counted_in_steps():
+    plan = plan_stage(config_of(stage_of(num_cycles=3, cycle_mult=2)), 0, 64 * 5, 3)
+    assert plan.num_epochs == 7
+    assert plan.schedule.cycle_steps == (5, 10, 20)
+    assert plan.schedule.num_steps == plan.num_epochs * plan.steps_per_epoch
+
+
+def test_flags_are_handed_on():
+    flags = {"bn_frozen": True, "keep_optimizer": True, "keep_stage_weights": True}
+    config = config_of(stage_of(), stage_of(frozen=True, precompute=True, **flags))
+    plain, full = (plan_stage(config, index, 10, 3) for index in range(2))
+    assert (plain.bn_frozen, plain.keep_optimizer, plain.keep_weights, plain.precompute) == (False,) * 4
+    assert (full.bn_frozen, full.keep_optimizer, full.keep_weights, full.precompute) == (True,) * 4
+
+
+def test_a_place_counts_from_one():
+    plan = plan_stage(config_of(stage_of(), stage_of(cycle_len=4)), 1, 10, 3)
+    assert plan.place(2) == "stage 2/2, epoch 3/4"

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import os
+
+import pytest
+import torch
+from torch import nn
+
+from kgcv.config.schema import ModelConfig, TrainConfig
+from kgcv.engine import runtime
+from kgcv.engine.runtime import Runtime, has_native_bfloat16, is_convolutional, resolve_runtime
+from kgcv.errors import ConfigError
+from kgcv.model.vision import build_model
+
+CPU = torch.device("cpu")
+LINEAR = nn.Linear(2, 2)
+CONVOLUTIONS = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 3))
+
+
+def runtime_of(**keys) -> Runtime:
+    return Runtime(**{"device": CPU, "bfloat16": False, "channels_last": False, "workers": 1, **keys})
+
+
+def test_auto_takes_a_gpu_if_there_is_one(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert resolve_runtime(TrainConfig(), LINEAR).device == CPU
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(runtime, "has_native_bfloat16", lambda device: False)
+    assert resolve_runtime(TrainConfig(), LINEAR).device == torch.device("cuda")
+
+
+def test_a_device_by_name():
+    assert resolve_runtime(TrainConfig(device="cpu"), LINEAR).device == CPU
+
+
+@pytest.mark.parametrize("name", ["cuda:97", "nonsense"])
+def test_a_device_that_is_not_there_is_one_line(name):
+    with pytest.raises(ConfigError, match=rf"^train\.device: '{name}' cannot be used on this machine: ") as caught:
+        resolve_runtime(TrainConfig(device=name), LINEAR)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("precision", "native", "expected"),
+    [
+        ("auto", True, True),
+        ("auto", False, False),
+        ("bfloat16", False, True),
+        ("bfloat16", True, True),
+        ("float32", True, False),
+    ],
+)
+def test_precision(monkeypatch, precision, native, expected):
+    monkeypatch.setattr(runtime, "has_native_bfloat16", lambda device: native)
+    assert resolve_runtime(TrainConfig(device="cpu", precision=precision), LINEAR).bfloat16 is expected
+
+
+@pytest.mark.parametrize(("avx512", "amx"), [(False, False), (True, False), (False, True)])
+def test_native_bfloat16_of_a_cpu(monkeypatch, avx512, amx):
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx512)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+    assert has_native_bfloat16(CPU) is (avx512 or amx)
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_emulation_on_a_gpu_is_not_native(monkeypatch, native):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: native or including_emulation)
+    assert has_native_bfloat16(torch.device("cuda")) is native
+
+
+def test_other_devices_have_no_native_bfloat16():
+    assert not has_native_bfloat16(torch.device("mps"))
+
+
+@pytest.mark.parametrize(
+    ("choice", "model", "expected"),
+    [
+        ("auto", CONVOLUTIONS, True),
+        ("auto", LINEAR, False),
+        ("yes", LINEAR, True),
+        ("no", CONVOLUTIONS, False),
+    ],
+)
+def test_memory_format(choice, model, expected):
+    config = TrainConfig(device="cpu", channels_last=choice)
+    assert resolve_runtime(config, model).channels_last is expected
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("test_resnet", True), ("test_convnext", True), ("test_efficientnet", True), ("test_vit", False)],
+)
+def test_what_is_convolutional(name, expected):
+    """A transformer's patches are one convolution."""
+    assert is_convolutional(build_model(ModelConfig(name=name), 2, seed=1)) is expected
+
+
+@pytest.mark.parametrize(("asked", "cores", "expected"), [(0, 2, 2), (0, 64, 8), (0, None, 1), (3, 64, 3), (20, 2, 20)])
+def test_workers(monkeypatch, asked, cores, expected):
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    assert resolve_runtime(TrainConfig(device="cpu", workers=asked), LINEAR).workers == expected
+
+
+def test_one_process_is_the_only_one():
+    found = resolve_runtime(TrainConfig(device="cpu"), LINEAR)
+    assert (found.rank, found.world_size) == (0, 1)
+
+
+@pytest.mark.parametrize(("bfloat16", "expected"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_the_precision_of_a_forward_pass(bfloat16, expected):
+    images = torch.ones(1, 2)
+    with runtime_of(bfloat16=bfloat16).autocast():
+        assert LINEAR(images).dtype == expected
+    assert LINEAR(images).dtype == torch.float32
+    assert LINEAR.weight.dtype == torch.float32
+
+
+@pytest.mark.parametrize("channels_last", [True, False])
+def test_images_and_model_share_a_memory_format(channels_last):
+    images = torch.rand(2, 3, 5, 4)
+    found = runtime_of(channels_last=channels_last)
+    placed = found.place(images)
+    assert placed.is_contiguous(memory_format=torch.channels_last) is channels_last
+    assert torch.equal(placed, images)
+    model = found.place_model(nn.Sequential(nn.Conv2d(3, 4, 3)))
+    assert isinstance(model, nn.Sequential)
+    weight = next(model.parameters())
+    assert weight.is_contiguous(memory_format=torch.channels_last) is channels_last
