@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from kgcv.cli.console import print_result
 from kgcv.cli.options import json_option
+
+if TYPE_CHECKING:
+    from kgcv.recipes.submit import SubmitResult
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -32,13 +37,13 @@ def submit(run_or_file: Path, check: bool, output: Path | None, sample: Path | N
     from kgcv.recipes.submit import submit_check
 
     result = submit_check(run_or_file, output, sample)
-    value = {
-        "path": str(result.path),
-        "num_rows": result.num_rows,
-        "columns": list(result.columns),
-        "format": result.format,
-        "sha256": result.sha256,
-    }
+    value = {**asdict(result), "path": str(result.path)}
+    print_result(as_json, value, _as_text(result))
+
+
+def _as_text(result: SubmitResult) -> str:
     columns = f"{len(result.columns)} columns"
-    summary = f"{result.path}: {result.num_rows} rows, {columns}, format {result.format}: fits the sample file"
-    print_result(as_json, value, summary)
+    text = f"{result.path}: {result.num_rows} rows, {columns}, format {result.format}: fits the sample file"
+    if result.competition is None:
+        return text
+    return f"{text}\nupload it with: kaggle competitions submit -c {result.competition} -f {result.path} -m TEXT"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,11 +26,17 @@ class StepPlan:
     """For each batch, `(B,)` positions among the training rows."""
     changes: tuple[Changes, ...]
     """For each batch, what happens to its images."""
+    num_images: int
+    """Images in all its batches, over all processes."""
 
-    @property
-    def num_images(self) -> int:
-        """Images in all its batches."""
-        return sum(len(batch) for batch in self.positions)
+    def share(self, rank: int, world_size: int) -> StepPlan:
+        """What process `rank` of `world_size` does of this step: every image falls to one of them."""
+        mine = slice(rank, None, world_size)
+        return replace(
+            self,
+            positions=tuple(batch[mine] for batch in self.positions),
+            changes=tuple(changes.rows(mine) for changes in self.changes),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +80,8 @@ class StagePlan:
         batches = _without_lone_image(split_rows(order, self.batch_size))
         for index in range(first, self.steps_per_epoch):
             positions = tuple(batches[index * self.accumulate : (index + 1) * self.accumulate])
-            yield StepPlan(index, positions, tuple(draw_changes(draws[p], self.augment) for p in positions))
+            changes = tuple(draw_changes(draws[batch], self.augment) for batch in positions)
+            yield StepPlan(index, positions, changes, sum(map(len, positions)))
 
 
 def plan_stage(config: Config, index: int, num_train: int, num_groups: int) -> StagePlan:

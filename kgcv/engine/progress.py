@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from kgcv.events import EpochDone
+
 LOSS_DECAY = 0.98
 """Decay of the running training loss (fastai, all versions)."""
 
@@ -48,6 +50,22 @@ class Progress:
     def smoothed_loss(self) -> float:
         """The running loss, debiased: what its weights so far add up to is divided out."""
         return self.running_loss / (1 - LOSS_DECAY**self.stage_steps)
+
+    def record(self, event: EpochDone, image_size: int) -> None:
+        """Add an epoch to the history; nothing in it depends on the clock."""
+        self.history.append(
+            {
+                "stage": event.stage,
+                "epoch": event.epoch,
+                "step": self.total_steps,
+                "image_size": image_size,
+                "lr": event.lr,
+                "train_loss": event.train_loss,
+                "valid_loss": event.valid_loss,
+                "scores": event.scores,
+                "is_best": event.is_best,
+            }
+        )
 
     def end_epoch(self) -> None:
         """Move to the start of the next epoch."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 import torch
@@ -41,6 +41,13 @@ from kgcv.model.checkpoint import WeightsCard
 from kgcv.model.heads import Objective
 from kgcv.model.vision import VisionModel
 from kgcv.scoring.metrics import Metric
+
+
+class Pace(NamedTuple):
+    """What this process has trained of an epoch; less than the epoch after a resume."""
+
+    seconds: float
+    num_images: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +118,10 @@ class Trainer:
         )
         with preserved_generators():
             while self.progress.epoch < plan.num_epochs and not self._is_stale():
-                started = time.perf_counter()
+                started, seen_before = time.perf_counter(), self.progress.num_images
                 self._run_epoch(plan, stepper)
-                self._end_epoch(plan, predictor, time.perf_counter() - started)
+                pace = Pace(time.perf_counter() - started, self.progress.num_images - seen_before)
+                self._end_epoch(plan, predictor, pace)
         self._end_stage(plan)
 
     def _begin(self, plan: StagePlan) -> None:
@@ -138,7 +146,8 @@ class Trainer:
     def _run_epoch(self, plan: StagePlan, stepper: Stepper) -> None:
         """The steps of the current epoch that are still to do."""
         self.model.set_training(plan.frozen_groups, plan.bn_frozen)
-        steps = list(plan.steps(self.progress.epoch, first=self.progress.step))
+        rank, world_size = self.runtime.rank, self.runtime.world_size
+        steps = [step.share(rank, world_size) for step in plan.steps(self.progress.epoch, self.progress.step)]
         requests = (
             BatchRequest(self.samples.train_rows[positions], changes.offsets)
             for step in steps
@@ -185,7 +194,7 @@ class Trainer:
             signal, f"stopped and saved in {place}; go on with: kgcv train --resume {self.folder.path.parent}"
         )
 
-    def _end_epoch(self, plan: StagePlan, predictor: Predictor, seconds: float) -> None:
+    def _end_epoch(self, plan: StagePlan, predictor: Predictor, pace: Pace) -> None:
         """Validate, note the scores, keep the weights if they are the best, save the state."""
         try:
             values = predictor.predict(self.samples.valid_rows)
@@ -203,11 +212,11 @@ class Trainer:
             valid_loss=self.objective.mean_loss(values, targets),
             scores=scores,
             lr=plan.lrs[-1] * plan.schedule.lr_factor(progress.stage_steps - 1),
-            seconds=seconds,
-            images_per_second=progress.num_images / seconds,
+            seconds=pace.seconds,
+            images_per_second=pace.num_images / pace.seconds,
             is_best=is_best,
         )
-        progress.history.append(_metrics_line(event, plan, progress.total_steps))
+        progress.record(event, plan.image_size)
         if is_best:
             card = self._card(plan, event.epoch, scores[self.metrics[0].name])
             self.folder.write_best(self.model_in_use, card, scores)
@@ -283,18 +292,3 @@ class Trainer:
         if self.ema is not None:
             self.ema.module.load_state_dict(state["ema"])
         self.saved_optimizer = state["optimizer"]
-
-
-def _metrics_line(event: EpochDone, plan: StagePlan, total_steps: int) -> dict[str, Any]:
-    """One line of `metrics.jsonl`; nothing in it depends on the clock."""
-    return {
-        "stage": event.stage,
-        "epoch": event.epoch,
-        "step": total_steps,
-        "image_size": plan.image_size,
-        "lr": event.lr,
-        "train_loss": event.train_loss,
-        "valid_loss": event.valid_loss,
-        "scores": event.scores,
-        "is_best": event.is_best,
-    }

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kgcv.config.load import load_config
+from kgcv.config.schema import Config
 from kgcv.data.predictions import read_predictions
 from kgcv.errors import ConfigError, DataError
 from kgcv.files import hash_file
@@ -21,6 +22,8 @@ class SubmitResult:
     columns: tuple[str, ...]
     format: str
     sha256: str
+    competition: str | None = None
+    """The competition's name, where the run's config has one."""
 
 
 def submit_check(run_or_file: Path, output: Path | None = None, sample: Path | None = None) -> SubmitResult:
@@ -38,8 +41,11 @@ def submit_check(run_or_file: Path, output: Path | None = None, sample: Path | N
         DataError: no test predictions, or anything that `kgcv.submission` refuses.
         ConfigError: no sample file is named.
     """
+    competition = None
     if run_or_file.is_dir():
-        submission = _build_from_run(run_or_file, sample)
+        config = load_config(run_or_file / "config.yaml")
+        competition = config.competition
+        submission = _build_from_run(run_or_file, config, sample)
         path = output or run_or_file / "submission.csv.gz"
         write_submission(path, submission)
     else:
@@ -49,11 +55,11 @@ def submit_check(run_or_file: Path, output: Path | None = None, sample: Path | N
         path = output or run_or_file
         if output is not None:
             write_submission(output, submission)
-    return SubmitResult(path, len(submission.rows), submission.header, submission.format, hash_file(path))
+    digest = hash_file(path)
+    return SubmitResult(path, len(submission.rows), submission.header, submission.format, digest, competition)
 
 
-def _build_from_run(run: Path, sample: Path | None) -> Submission:
-    config = load_config(run / "config.yaml")
+def _build_from_run(run: Path, config: Config, sample: Path | None) -> Submission:
     if sample is None:
         if config.data.sample_submission is None:
             raise ConfigError([f"{run / 'config.yaml'}: data.sample_submission is not set; name it with --sample"])

@@ -164,3 +164,33 @@ def test_flags_are_handed_on():
 def test_a_place_counts_from_one():
     plan = plan_stage(config_of(stage_of(), stage_of(cycle_len=4)), 1, 10, 3)
     assert plan.place(2) == "stage 2/2, epoch 3/4"
+
+
+def test_two_processes_share_each_batch_between_them():
+    """Every image falls to one of them, with the changes it would have had, and counts for the whole step."""
+    plan = plan_of(11, 4, seed=6)
+    for step in plan.steps(0):
+        halves = [step.share(rank, 2) for rank in (0, 1)]
+        assert sorted(seen(halves)) == sorted(seen([step]))
+        assert all(half.num_images == step.num_images for half in halves)
+        for half in halves:
+            offsets = dict(zip(seen([step]), step.changes[0].offsets, strict=True))
+            assert [offsets[position] for position in seen([half])] == half.changes[0].offsets.tolist()
+        np.testing.assert_array_equal(step.share(0, 1).positions[0], step.positions[0])
+
+
+@pytest.mark.parametrize("world_size", [1, 2, 3])
+def test_processes_share_each_batch_of_a_step(world_size):
+    plan = replace(plan_of(23, 7, accumulate=2), augment=AugmentConfig(preset="top_down"))
+    for step in plan.steps(0):
+        shares = [step.share(rank, world_size) for rank in range(world_size)]
+        for number, (positions, changes) in enumerate(zip(step.positions, step.changes, strict=True)):
+            parts = [share.positions[number] for share in shares]
+            assert sorted(np.concatenate(parts)) == sorted(positions)
+            assert max(map(len, parts)) - min(map(len, parts)) <= 1
+            offsets = dict(zip(positions, changes.offsets, strict=True))
+            for share in shares:
+                mine = share.positions[number]
+                assert share.changes[number].offsets.tolist() == [offsets[position] for position in mine]
+        # The mean loss is over the whole step, whoever computes its parts.
+        assert {(share.num_images, share.index) for share in shares} == {(step.num_images, step.index)}

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from kgcv.engine.progress import Progress
+from kgcv.events import EpochDone
 
 
 def test_steps_are_counted_and_weighed_by_their_images():
@@ -73,3 +74,33 @@ def test_plain_values_are_copies():
     values = progress.as_dict()
     progress.history.append({"epoch": 1})
     assert values["history"] == [{"epoch": 0}]
+
+
+def test_the_record_of_an_epoch_has_nothing_of_the_clock():
+    progress = Progress(total_steps=12)
+    event = EpochDone(
+        stage=1,
+        epoch=2,
+        num_epochs=4,
+        train_loss=0.5,
+        valid_loss=0.25,
+        scores={"accuracy": 0.75},
+        lr=0.01,
+        seconds=3.0,
+        images_per_second=100.0,
+        is_best=True,
+    )
+    progress.record(event, image_size=64)
+    assert progress.history == [
+        {
+            "stage": 1,
+            "epoch": 2,
+            "step": 12,
+            "image_size": 64,
+            "lr": 0.01,
+            "train_loss": 0.5,
+            "valid_loss": 0.25,
+            "scores": {"accuracy": 0.75},
+            "is_best": True,
+        }
+    ]
