@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ PNG = b"\x89PNG\r\n"
 @pytest.fixture
 def config_file(competition: Config, change: Callable[..., Config], tmp_path: Path) -> Path:
     config = change(competition, submission={"format": "probability", "positive_class": "bright"})
+    config = replace(config, competition="bright-or-dark")
     file = tmp_path / "squares.yaml"
     file.write_text(dump_config(config))
     return file
@@ -55,6 +57,7 @@ def test_the_whole_job(config_file: Path, tmp_path: Path) -> None:
 
     submitted = kgcv("submit", "runs/one", "--check", "-o", "answer.csv.gz").stdout
     assert "answer.csv.gz: 6 rows" in submitted
+    assert "kaggle competitions submit -c bright-or-dark -f answer.csv.gz -m TEXT" in submitted
     lines = gzip.decompress((tmp_path / "answer.csv.gz").read_bytes()).decode().splitlines()
     assert lines[0] == "id,label"
     assert [line.split(",")[0] for line in lines[1:]] == ["0", "1", "2", "3", "4", "5"]

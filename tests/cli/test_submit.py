@@ -30,7 +30,13 @@ def test_json(files, tmp_path):
     arguments = ["submit", str(mine), "--check", "--sample", str(sample), "-o", str(output), "--json"]
     value = json.loads(CliRunner().invoke(main, arguments).stdout)
     assert value.pop("sha256")
-    assert value == {"path": str(output), "num_rows": 2, "columns": ["id", "label"], "format": "file"}
+    assert value == {
+        "path": str(output),
+        "num_rows": 2,
+        "columns": ["id", "label"],
+        "format": "file",
+        "competition": None,
+    }
     assert output.read_text() == "id,label\nb,dog\na,cat\n"
 
 

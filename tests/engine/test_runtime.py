@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
 
 import pytest
 import torch
@@ -8,7 +10,13 @@ from torch import nn
 
 from kgcv.config.schema import ModelConfig, TrainConfig
 from kgcv.engine import runtime
-from kgcv.engine.runtime import Runtime, has_native_bfloat16, is_convolutional, resolve_runtime
+from kgcv.engine.runtime import (
+    Runtime,
+    has_native_bfloat16,
+    is_convolutional,
+    keep_freed_memory,
+    resolve_runtime,
+)
 from kgcv.errors import ConfigError
 from kgcv.model.vision import build_model
 
@@ -126,3 +134,38 @@ def test_images_and_model_share_a_memory_format(channels_last):
     assert isinstance(model, nn.Sequential)
     weight = next(model.parameters())
     assert weight.is_contiguous(memory_format=torch.channels_last) is channels_last
+
+
+class Library:
+    """A C library that notes what it is asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[int, int]] = []
+
+    def mallopt(self, option: int, value: int) -> None:
+        self.asked.append((option, value))
+
+
+@pytest.mark.parametrize(("platform", "expected"), [("linux", {-3: 1 << 30, -1: (1 << 31) - 1}), ("darwin", {})])
+def test_glibc_is_asked_to_keep_freed_memory(monkeypatch, platform, expected):
+    library = Library()
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: library)
+    monkeypatch.setattr(sys, "platform", platform)
+    keep_freed_memory()
+    assert dict(library.asked) == expected  # malloc.h: M_MMAP_THRESHOLD is -3, M_TRIM_THRESHOLD -1
+
+
+def test_a_c_library_without_that_option_is_left_alone(monkeypatch):
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
+    monkeypatch.setattr(sys, "platform", "linux")
+    keep_freed_memory()
+
+
+@pytest.mark.parametrize(("is_gpu", "expected"), [(True, []), (False, [True])])
+def test_memory_is_kept_where_the_cpu_computes(monkeypatch, is_gpu, expected):
+    kept: list[bool] = []
+    monkeypatch.setattr(runtime, "keep_freed_memory", lambda: kept.append(True))
+    monkeypatch.setattr(runtime, "has_native_bfloat16", lambda device: False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: is_gpu)
+    resolve_runtime(TrainConfig(), LINEAR)
+    assert kept == expected

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import csv
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -88,7 +89,7 @@ def sweep_bench(bench: Workbench, should_stop: StopCheck = never_stop) -> None:
     finder.run(inputs, bench.train_rows(0), bench.dataset.labels.targets, Sweep(1e-6, 1.0, 20))
 
 
-@pytest.fixture
+@contextmanager
 def untouched(bench: Workbench) -> Iterator[None]:
     """Fails unless weights, buffers, what trains, the mode and both generators are as they were."""
     before = copy.deepcopy(bench.model.state_dict())
@@ -104,23 +105,21 @@ def untouched(bench: Workbench) -> Iterator[None]:
     assert (np.random.get_state()[1] == drawn[1]).all()  # type: ignore[index]
 
 
-@pytest.mark.usefixtures("untouched")
 def test_model_and_generators_are_untouched(bench: Workbench) -> None:
-    sweep_bench(bench)
+    with untouched(bench):
+        sweep_bench(bench)
 
 
-@pytest.mark.usefixtures("untouched")
 def test_untouched_after_a_signal(bench: Workbench) -> None:
     def stop_later() -> int | None:
         assert isinstance(bench.reporter, Recorder)
         return 2 if sum(isinstance(event, TaskAdvanced) for event in bench.reporter.events) >= 45 else None
 
-    with pytest.raises(StopRequested, match="lr-find stopped; nothing was changed") as stop:
+    with untouched(bench), pytest.raises(StopRequested, match="lr-find stopped; nothing was changed") as stop:
         sweep_bench(bench, stop_later)
     assert stop.value.exit_code == 130
 
 
-@pytest.mark.usefixtures("untouched")
 def test_untouched_after_an_error(bench: Workbench) -> None:
     def fail_later() -> int | None:
         assert isinstance(bench.reporter, Recorder)
@@ -128,7 +127,7 @@ def test_untouched_after_an_error(bench: Workbench) -> None:
             raise OSError("the disk is gone")
         return None
 
-    with pytest.raises(OSError, match="the disk is gone"):
+    with untouched(bench), pytest.raises(OSError, match="the disk is gone"):
         sweep_bench(bench, fail_later)
 
 
