@@ -46,8 +46,7 @@ demo: setup ## The whole job, from nothing to a checked submission, in about fiv
 	kgcv resize $(DEMO)
 	kgcv lr-find $(DEMO) -o demo/lr_find.png
 	kgcv train $(DEMO) --run-dir demo/run
-	kgcv tta demo/run --split valid
-	kgcv tta demo/run --split test
+	kgcv tta demo/run
 	kgcv submit demo/run --check
 	kgcv predict-one demo/run demo/fashion/test/2000.png
 

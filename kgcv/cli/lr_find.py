@@ -42,6 +42,8 @@ def lr_find(
 ) -> None:
     """Train a copy of the model with ever larger learning rates and show where the loss falls and where it breaks.
 
+    The model has the config's starting weights, whatever the stage; a trained run's are had with --set model.weights.
+
     \b
     Examples:
       kgcv lr-find configs/dogs-vs-cats.yaml

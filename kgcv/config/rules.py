@@ -95,10 +95,16 @@ _SCOPES = (
     ),
     Scope(("tta.plain_weight",), "tta.views other than identity", lambda c: c.tta.views != "identity", ("tta",)),
     Scope(
-        ("decision.threshold",),
+        ("decision.thresholds",),
         "data.task: multi or auto",
         lambda c: c.data.task in ("multi", "auto"),
         ("data",),
+    ),
+    Scope(
+        ("decision.threshold",),
+        "data.task: multi or auto, and decision.thresholds: fixed",
+        lambda c: c.data.task in ("multi", "auto") and c.decision.thresholds == "fixed",
+        ("data", "decision"),
     ),
     Scope(
         ("submission.positive_class",),

@@ -227,6 +227,8 @@ class DecisionConfig:
 
     __pydantic_config__ = STRICT
 
+    thresholds: Literal["fixed", "global"] = "fixed"
+    """`fixed`: the value of `threshold`; `global`: one for all tags, fitted to F2 on the validation images."""
     threshold: Probability = 0.2
     """A tag is given when its probability is above this; the course's value for F2."""
 

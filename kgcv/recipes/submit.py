@@ -10,6 +10,7 @@ from kgcv.config.schema import Config
 from kgcv.data.predictions import read_predictions
 from kgcv.errors import ConfigError, DataError
 from kgcv.files import hash_file
+from kgcv.recipes.decision import decided_threshold
 from kgcv.submission import Submission, build_submission, check_file, write_submission
 
 
@@ -65,7 +66,8 @@ def _build_from_run(run: Path, config: Config, sample: Path | None) -> Submissio
             raise ConfigError([f"{run / 'config.yaml'}: data.sample_submission is not set; name it with --sample"])
         sample = Path(config.data.root) / config.data.sample_submission
     predictions = read_predictions(_find_test_predictions(run))
-    return build_submission(predictions, sample, config.submission, config.decision.threshold)
+    threshold = decided_threshold(run, config) if predictions.task == "multi" else 0.0
+    return build_submission(predictions, sample, config.submission, threshold)
 
 
 def _find_test_predictions(run: Path) -> Path:

@@ -16,6 +16,7 @@ from kgcv.engine.trainer import Samples, Trainer
 from kgcv.errors import ConfigError, DataError
 from kgcv.events import Message, Reporter, RunStarted, StopCheck
 from kgcv.model.checkpoint import WeightsCard, load_weights, read_card
+from kgcv.recipes.decision import note_threshold
 from kgcv.recipes.run_folder import RunFolder, new_run
 from kgcv.recipes.workbench import Workbench, choose_metrics, load_dataset, set_up
 
@@ -138,6 +139,7 @@ def _finish_fold(bench: Workbench, folder: FoldFolder, fold: int) -> FoldResult:
     ids = tuple(np.array(bench.dataset.samples.ids)[rows].tolist())
     labels = bench.dataset.labels
     write_predictions(folder.predictions("valid"), Predictions(ids, labels.class_names, values, labels.task))
+    note_threshold(folder.path.parent, bench.config, labels.targets[rows], values)
     metrics = choose_metrics(bench.config, labels)
     scores = {metric.name: metric.score(labels.targets[rows], values) for metric in metrics}
     return FoldResult(fold, folder.best_weights, card, scores)

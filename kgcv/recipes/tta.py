@@ -8,7 +8,8 @@ from typing import Literal
 
 import numpy as np
 
-from kgcv.data.labels import encode_labels
+from kgcv.config.schema import Config
+from kgcv.data.labels import LabelSet, encode_labels
 from kgcv.data.predictions import Predictions, write_predictions
 from kgcv.data.resize import ensure_store, left_out, store_spec
 from kgcv.data.samples import SampleTable, read_test_samples, read_train_samples
@@ -17,6 +18,7 @@ from kgcv.engine.inference import Predictor
 from kgcv.engine.tta import build_views, view_weights
 from kgcv.errors import ConfigError, listed
 from kgcv.events import Message, Reporter, StopCheck, TaskDone, TaskStarted
+from kgcv.recipes.decision import note_threshold
 from kgcv.recipes.run_folder import RunFolder
 from kgcv.recipes.trained_model import TrainedModel, load_trained
 from kgcv.recipes.workbench import choose_metrics
@@ -73,7 +75,9 @@ def run_tta(run: RunFolder, part: Part, request: TtaRequest, reporter: Reporter,
     write_predictions(file, Predictions(ids, trained.card.class_names, values, trained.card.task))
     if part == "test":
         return TtaResult(part, file, len(rows), views)
-    plain_scores, scores = (_scores(trained, samples, rows, each) for each in (plain, values))
+    labels = encode_labels(samples, trained.card.task, trained.card.class_names)
+    plain_scores, scores = (_scores(trained.config, labels, rows, each) for each in (plain, values))
+    note_threshold(run.path, trained.config, labels.targets[rows], values)
     run.add_scores("tta", {"views": list(views), "plain": plain_scores, "all": scores})
     return TtaResult(part, file, len(rows), views, plain_scores, scores)
 
@@ -111,10 +115,9 @@ def _predict(
     return plain, weights[0] * plain + others, tuple(view.name for view in views)
 
 
-def _scores(trained: TrainedModel, samples: SampleTable, rows: np.ndarray, values: np.ndarray) -> dict[str, float]:
+def _scores(config: Config, labels: LabelSet, rows: np.ndarray, values: np.ndarray) -> dict[str, float]:
     """Every metric of the run on all of `rows`."""
-    labels = encode_labels(samples, trained.card.task, trained.card.class_names)
-    metrics = choose_metrics(trained.config, labels)
+    metrics = choose_metrics(config, labels)
     return {metric.name: metric.score(labels.targets[rows], values) for metric in metrics}
 
 

@@ -47,8 +47,13 @@ NUMBERS = "data.task=regression"
         ([NUMBERS], "augment.cutmix=1", "data.task: single, multi or auto"),
         ([NUMBERS], "stages.0.augment.cutmix=1", "data.task: single, multi or auto"),
         ([], "tta.plain_weight=0.5", "tta.views other than identity"),
-        (["data.task=single"], "decision.threshold=0.2", "data.task: multi or auto"),
-        ([NUMBERS], "decision.threshold=0.2", "data.task: multi or auto"),
+        (["data.task=single"], "decision.thresholds=global", "data.task: multi or auto"),
+        (
+            ["decision.thresholds=global"],
+            "decision.threshold=0.3",
+            "data.task: multi or auto, and decision.thresholds: fixed",
+        ),
+        ([NUMBERS], "decision.threshold=0.2", "data.task: multi or auto, and decision.thresholds: fixed"),
         *(
             (context, "submission.positive_class=dog", "submission.format: probability or auto, "
              "and data.task: single or auto")

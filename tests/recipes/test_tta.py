@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kgcv.config.schema import AugmentConfig, Config
+from kgcv.config.schema import AugmentConfig, Config, DecisionConfig
 from kgcv.data.predictions import read_predictions
 from kgcv.errors import CheckpointError, ConfigError, DataError, StopRequested
 from kgcv.events import Recorder, TaskAdvanced, TaskStarted, never_stop
+from kgcv.recipes.decision import decided_threshold
 from kgcv.recipes.predict_one import predict_images
 from kgcv.recipes.run_folder import RunFolder
 from kgcv.recipes.summary import summarize_config
@@ -206,6 +207,18 @@ def test_several_labels_end_to_end(competition: Config, tmp_path: Path) -> None:
     values = read_predictions(tta(run, "test", "dihedral").file).values
     assert values.shape == (6, 3)
     assert ((values > 0) & (values < 1)).all()
+    assert decided_threshold(run.path, config) == 0.2
+    wanted = replace(config, decision=DecisionConfig(thresholds="global"))
+    with pytest.raises(DataError, match=r"thresholds\.json: is not there; fit it with: kgcv tta"):
+        decided_threshold(run.path, wanted)
+    other = start_run(wanted, "run", tmp_path / "other")
+    train(other, None, Recorder(), never_stop)
+    noted = json.loads((other.path / "thresholds.json").read_text())
+    assert (noted["rule"], noted["fitted_on"]) == ("global", "valid")
+    assert decided_threshold(other.path, wanted) == noted["threshold"]
+    (other.path / "thresholds.json").unlink()
+    tta(other, "valid", "dihedral")
+    assert (other.path / "thresholds.json").exists()
     with pytest.raises(ConfigError, match="mixup and cutmix need task: single, and these labels are multi"):
         train(
             start_run(replace(config, augment=competition.augment), "x", tmp_path / "x"), None, Recorder(), never_stop
