@@ -59,7 +59,7 @@ class RunFolder:
     def add_scores(self, name: str, scores: dict[str, object]) -> None:
         """Note `scores` under `name` in `scores.json`, beside what stands there."""
         known = json.loads(self.scores_file.read_text()) if self.scores_file.is_file() else {}
-        write_json(self.scores_file, {**known, name: scores})
+        write_json(self.scores_file, {**known, name: {**known.get(name, {}), **scores}})
 
 
 def new_run(config: Config, stem: str, folder: Path | None) -> RunFolder:

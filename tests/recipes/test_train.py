@@ -318,6 +318,10 @@ def test_compiled_model_is_asked_for(
 
 def test_scores_file_keeps_what_stood_there(tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
-    write_json(run.scores_file, {"valid": 1})
+    write_json(run.scores_file, {"valid": {"fold0": {"accuracy": 0.5}}})
+    run.add_scores("valid", {"fold1": {"accuracy": 0.75}})
     run.add_scores("tta", {"views": ["plain"]})
-    assert json.loads(run.scores_file.read_text()) == {"valid": 1, "tta": {"views": ["plain"]}}
+    assert json.loads(run.scores_file.read_text()) == {
+        "valid": {"fold0": {"accuracy": 0.5}, "fold1": {"accuracy": 0.75}},
+        "tta": {"views": ["plain"]},
+    }
