@@ -52,7 +52,7 @@ def lr_find(
     """
     with open_session(progress) as session:
         from kgcv.config.load import load_config
-        from kgcv.engine.lr_finder import Sweep
+        from kgcv.engine.lr_finder import SKIP_END, Sweep
         from kgcv.recipes.lr_find import find_learning_rate
         from kgcv.report.plots import draw_lr_find
         from kgcv.report.terminal import draw_curve
@@ -64,6 +64,7 @@ def lr_find(
         draw_lr_find(csv_file, output)
     readings = asdict(result.suggestions)
     value = {"suggestions": readings, "csv": str(csv_file), "png": str(output)}
-    curve = draw_curve(result.curve.lrs, result.curve.smoothed)
+    # The last points shoot up and would press the rest flat.
+    curve = draw_curve(result.curve.lrs[:-SKIP_END], result.curve.smoothed[:-SKIP_END])
     suggestions = "  ".join(f"{name} {lr:.2e}" for name, lr in readings.items())
     print_result(as_json, value, f"{curve}\n{suggestions}\n{csv_file} {output}")

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _SIZE_INCHES = (7.0, 4.0)
 _DPI = 120
 
+_EXPLOSION = 5
+"""Points at the end of a sweep in which the loss shoots up; they would press the rest of the curve flat."""
+
 
 def draw_metrics(fold_folder: Path) -> list[Path]:
     """Draw loss, metric and learning rate by epoch from `metrics.jsonl` in `fold_folder`.
@@ -71,6 +74,8 @@ def draw_lr_find(table: Path, png: Path) -> None:
     axes.plot(lrs, losses, color="lightgrey", label="each step")
     axes.plot(lrs, smoothed, label="smoothed")
     axes.set_xscale("log")
+    if len(smoothed) > 2 * _EXPLOSION:
+        axes.set_ylim(top=1.1 * max(smoothed[:-_EXPLOSION]))
     axes.legend()
     _save(figure, png)
 
