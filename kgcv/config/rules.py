@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from kgcv.config.schema import AugmentConfig, Config
+from kgcv.config.schema import AugmentConfig, Config, StageConfig
 from kgcv.config.yaml_source import KeyPath
 
 Finding = tuple[KeyPath, str]
@@ -223,6 +223,13 @@ def _precompute(config: Config) -> Iterator[Finding]:
         if stage.bn_frozen:
             text = "has no use with precompute: the body stands still anyway, and the head has to learn"
             yield ("stages", index, "bn_frozen"), text
+        if config.train.ema_decay > 0 and any(_trains_body(earlier, config) for earlier in config.stages[:index]):
+            text = "must come before the body trains: with train.ema_decay there are two bodies from then on"
+            yield ("stages", index, "precompute"), text
+
+
+def _trains_body(stage: StageConfig, config: Config) -> bool:
+    return not stage.frozen and (stage.frozen_groups or 0) < config.model.num_groups - 1
 
 
 _RULES: tuple[tuple[Callable[[Config], Iterator[Finding]], tuple[str, ...]], ...] = (
@@ -232,6 +239,6 @@ _RULES: tuple[tuple[Callable[[Config], Iterator[Finding]], tuple[str, ...]], ...
     (_stage_after_stage, ("stages",)),
     (_cycles, ("stages", "train")),
     (_layer_groups, ("stages", "model")),
-    (_precompute, ("stages", "augment")),
+    (_precompute, ("stages", "augment", "train", "model")),
 )
 """Each rule and the sections it reads."""

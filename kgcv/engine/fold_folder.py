@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from kgcv.files import write_json, write_text
+from kgcv.files import read_json, write_json, write_text
 from kgcv.model.checkpoint import WeightsCard, read_state, save_state, save_weights
 from kgcv.model.vision import VisionModel
 
@@ -50,6 +50,11 @@ class FoldFolder:
         """Keep `model` as the best so far."""
         save_weights(self.best_weights, model, card)
         write_json(self.path / "best.json", {**asdict(card), "scores": scores})
+
+    def read_best_scores(self) -> dict[str, float]:
+        """The validation scores of the best weights, by metric."""
+        scores: dict[str, float] = read_json(self.path / "best.json")["scores"]
+        return scores
 
     def write_stage(self, model: VisionModel, card: WeightsCard) -> None:
         """Keep `model` as the weights at the end of its stage."""

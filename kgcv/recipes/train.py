@@ -96,9 +96,12 @@ def train_fold(bench: Workbench, run: RunFolder, fold: int) -> FoldResult:
     bench.reporter.report(RunStarted(run.path, len(plans), total, trainer.progress.total_steps))
     if trainer.progress.total_steps > 0:
         _tell_resume(bench.reporter, trainer)
-    for plan in plans[trainer.progress.stage :]:
+    first_stage = trainer.progress.stage
+    for plan in plans[first_stage:]:
         inputs = bench.stage_inputs(plan, fold)
         trainer.fit(plan, inputs, inputs)
+    if first_stage == len(plans) and folder.predictions("valid").is_file():  # finished before; tta may have been here
+        return FoldResult(fold, folder.best_weights, read_card(folder.best_weights), folder.read_best_scores())
     return _finish_fold(bench, folder, fold)
 
 

@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -29,6 +30,16 @@ def config_file(competition: Config, change: Callable[..., Config], tmp_path: Pa
     file = tmp_path / "squares.yaml"
     file.write_text(dump_config(config))
     return file
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No command here may connect to anything."""
+
+    def refuse(_self: socket.socket, address: object) -> None:
+        pytest.fail(f"a command opened a connection to {address}")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
 
 
 def kgcv(*arguments: object, code: int = 0) -> Result:

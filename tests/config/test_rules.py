@@ -228,6 +228,16 @@ def test_precompute_with_augmentation_says_why_not(complaints: Complaints, augme
     ]
 
 
+def test_precompute_after_the_body_has_trained_needs_one_body(complaints: Complaints) -> None:
+    stages = "stages=[{image_size: 64, lr: 1}, {image_size: 64, lr: 1, frozen: true, precompute: true}]"
+    assert complaints(stages) == []
+    assert complaints(stages, "train.ema_decay=0.9") == [
+        f"--set {stages}: stages.1.precompute: must come before the body trains: "
+        "with train.ema_decay there are two bodies from then on"
+    ]
+    assert complaints(stages.replace("lr: 1}", "lr: 1, frozen: true}", 1), "train.ema_decay=0.9") == []
+
+
 def test_every_task_has_forms_of_submission() -> None:
     assert {form for forms in FORMATS.values() for form in forms} == {
         "auto", "probabilities", "probability", "label", "index", "tags", "numbers",

@@ -16,6 +16,7 @@ from kgcv.errors import CheckpointError, DataError, StopRequested
 from kgcv.events import EpochDone, Recorder, StepDone, never_stop
 from kgcv.recipes.run_folder import RunFolder
 from kgcv.recipes.train import start_run, train
+from kgcv.recipes.tta import TtaRequest, run_tta
 
 # 14 of the 20 images train: batches of 4, 4, 4 and 2.
 STEPS_PER_EPOCH, EPOCHS, STAGES = 4, 2, 2
@@ -178,6 +179,15 @@ def test_finished_run_is_never_overwritten(competition: Config, tmp_path: Path) 
     straight(competition, tmp_path / "run")
     with pytest.raises(DataError, match="holds a finished run, and a run is never overwritten"):
         start_run(competition, "run", tmp_path / "run")
+
+
+def test_resuming_a_finished_run_changes_nothing(competition: Config, tmp_path: Path) -> None:
+    run = straight(competition, tmp_path / "run")
+    result = run_tta(run, "valid", TtaRequest(views="dihedral"), Recorder(), never_stop)
+    averaged = result.file.read_bytes()
+    again = train(run, None, Recorder(), never_stop)
+    assert result.file.read_bytes() == averaged
+    assert again.folds[0].scores == result.plain_scores
 
 
 def test_run_of_another_config_is_refused(competition: Config, tmp_path: Path, change: Callable[..., Config]) -> None:

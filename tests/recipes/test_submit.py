@@ -1,5 +1,7 @@
 import gzip
 import hashlib
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -115,3 +117,8 @@ def test_a_file_needs_a_sample(tmp_path):
     (tmp_path / "mine.csv").write_text("id,x\na,1\n")
     with pytest.raises(ConfigError, match=r"mine\.csv: .*name it with --sample"):
         submit_check(tmp_path / "mine.csv")
+
+
+def test_checking_a_submission_loads_no_torch():
+    code = "import sys, kgcv.recipes.submit; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
