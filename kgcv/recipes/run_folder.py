@@ -15,7 +15,7 @@ from kgcv.config.load import dump_config, load_config
 from kgcv.config.schema import Config
 from kgcv.engine.fold_folder import FoldFolder
 from kgcv.errors import CheckpointError, DataError
-from kgcv.files import point_latest, write_json, write_text
+from kgcv.files import write_json, write_text
 
 RUNS = Path("runs")
 _DESCRIBED = ("kgcv", "torch", "torchvision", "timm", "numpy", "pillow", "pandas", "scikit-learn")
@@ -81,7 +81,6 @@ def new_run(config: Config, stem: str, folder: Path | None) -> RunFolder:
     write_json(path / "environment.json", _environment())
     # Last, for it makes the folder a run folder.
     write_text(run.config_file, dump_config(config))
-    point_latest(path)
     return run
 
 

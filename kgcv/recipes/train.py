@@ -15,6 +15,7 @@ from kgcv.engine.inference import Predictor
 from kgcv.engine.trainer import Samples, Trainer
 from kgcv.errors import ConfigError, DataError
 from kgcv.events import Message, Reporter, RunStarted, StopCheck
+from kgcv.files import point_latest
 from kgcv.model.checkpoint import WeightsCard, load_weights, read_card
 from kgcv.recipes.decision import note_threshold
 from kgcv.recipes.run_folder import RunFolder, new_run
@@ -91,6 +92,8 @@ def train_fold(bench: Workbench, run: RunFolder, fold: int) -> FoldResult:
     trainer = build_trainer(bench, folder, fold)
     if (state := folder.read_state()) is not None:
         trainer.restore(state)
+    else:
+        point_latest(run.path)  # only now, when all that can be wrong before the first step has been seen
     plans = [bench.plan(stage, len(trainer.samples.train_rows)) for stage in range(len(bench.config.stages))]
     total = sum(plan.schedule.num_steps for plan in plans)
     bench.reporter.report(RunStarted(run.path, len(plans), total, trainer.progress.total_steps))

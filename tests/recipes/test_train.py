@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 
 from kgcv.config.schema import AugmentConfig, Config, ModelConfig, StageConfig
 from kgcv.data.predictions import read_predictions
-from kgcv.errors import ConfigError, DataError, TrainingDivergedError
+from kgcv.errors import CheckpointError, ConfigError, DataError, TrainingDivergedError
 from kgcv.events import EpochDone, Recorder, RunStarted, StageDone, StageStarted, StepDone, never_stop
 from kgcv.files import write_json
 from kgcv.model.checkpoint import read_card
@@ -77,6 +77,13 @@ def test_default_name_holds_config_and_time(competition: Config, tmp_path: Path)
     run = start_run(competition, "bright-or-dark", None)
     assert run.path.parent == Path("runs")
     assert run.path.name.startswith("bright-or-dark-20")
+
+
+def test_a_run_that_cannot_begin_is_not_the_latest(competition: Config, tmp_path: Path, change: Change) -> None:
+    first = run_it(competition, tmp_path / "runs/first")
+    with pytest.raises(CheckpointError, match="no such weights file"):
+        run_it(change(competition, model={"weights": "nowhere.pth"}), tmp_path / "runs/second")
+    assert (tmp_path / "runs/latest").resolve() == first.folder.resolve()
 
 
 def test_folder_with_other_things_is_refused(competition: Config, tmp_path: Path) -> None:
