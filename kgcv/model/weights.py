@@ -118,7 +118,7 @@ def _prefixes(names: str | tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _head_of_other_size(model: VisionModel, tensors: dict[str, Tensor]) -> set[str]:
-    """Names in the head whose last layer has another number of outputs in `tensors`."""
+    """Names in the head that have another shape in `tensors`: another number of classes or of hidden units."""
     own = model.state_dict()
     return {
         name

@@ -75,7 +75,9 @@ def draw_lr_find(table: Path, png: Path) -> None:
     axes.plot(lrs, smoothed, label="smoothed")
     axes.set_xscale("log")
     if len(smoothed) > 2 * _EXPLOSION:
-        axes.set_ylim(top=1.1 * max(smoothed[:-_EXPLOSION]))
+        low, high = min(losses), max(smoothed[:-_EXPLOSION])
+        margin = 0.05 * (high - low) or 0.05
+        axes.set_ylim(low - margin, high + margin)
     axes.legend()
     _save(figure, png)
 

@@ -64,3 +64,13 @@ def test_the_curve_of_the_finder_is_drawn(tmp_path):
     table.write_text("step,lr,loss,smoothed_loss\n0,0.001,2.0,2.0\n1,0.01,1.5,1.7\n2,0.1,nan,1.6\n")
     draw_lr_find(table, tmp_path / "out" / "lr_find.png")
     assert has_ink(tmp_path / "out" / "lr_find.png")
+
+
+@pytest.mark.parametrize("losses", [[2.0] * 20, [2.0] * 15 + [5.0, 10.0, 1e3, 1e6, 1e9]], ids=["flat", "explosion"])
+def test_long_sweeps_are_drawn_without_their_explosion(tmp_path, losses, monkeypatch):
+    limits = []
+    monkeypatch.setattr("kgcv.report.plots._save", lambda figure, png: limits.append(figure.axes[0].get_ylim()))
+    rows = "".join(f"{i},{10.0 ** (i - 20)},{loss},{loss}\n" for i, loss in enumerate(losses))
+    (tmp_path / "lr.csv").write_text(f"step,lr,loss,smoothed_loss\n{rows}")
+    draw_lr_find(tmp_path / "lr.csv", tmp_path / "lr.png")
+    assert limits == [pytest.approx((1.95, 2.05))]
