@@ -137,16 +137,6 @@ def read_image(path: Path, channels: int, edge: int | None = None, enlarge: bool
         return _pixels(path, image, channels, edge, enlarge)
 
 
-def read_size(path: Path) -> tuple[int, int]:
-    """Width and height in pixels after orientation, from the header (of PNG and TIFF, from the whole file).
-
-    Raises:
-        DataError: the file cannot be read.
-    """
-    with _opened(path) as image:
-        return _upright_size(image)
-
-
 def inspect_image(path: Path, channels: int = 3) -> ImageFacts:
     """The facts of a file, after decoding all that `read_image` with these `channels` would decode.
 

@@ -6,17 +6,17 @@ import copy
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from kgcv.config.schema import TrainConfig
-from kgcv.data.loader import BatchRequest
 from kgcv.engine.inputs import Inputs
 from kgcv.engine.optim import build_optimizer, clip_gradients, set_rates
-from kgcv.engine.plan import StagePlan, StepPlan
-from kgcv.engine.progress import LOSS_DECAY
+from kgcv.engine.plan import StagePlan, StepPlan, batch_requests
+from kgcv.engine.progress import debiased, decayed
 from kgcv.engine.randomness import preserved_generators, seed_step
 from kgcv.engine.runtime import Runtime
 from kgcv.engine.step import Stepper
@@ -103,15 +103,10 @@ class LrFinder:
         model.freeze(self.plan.frozen_groups)
         model.set_training(self.plan.frozen_groups, self.plan.bn_frozen)
         stepper = Stepper(model, self.objective, self.plan, inputs, self.runtime)
-        steps = [step for _, step in zip(range(sweep.num_steps), self._endless_steps(), strict=False)]
-        requests = (
-            BatchRequest(rows[positions], changes.offsets)
-            for step in steps
-            for positions, changes in zip(step.positions, step.changes, strict=True)
-        )
+        steps = list(islice(self._endless_steps(), sweep.num_steps))
         self.reporter.report(TaskStarted("lr-find", len(steps), unit="steps"))
         with preserved_generators():
-            losses = self._sweep(stepper, steps, inputs.read(requests), targets[rows], sweep)
+            losses = self._sweep(stepper, steps, inputs.read(batch_requests(steps, rows)), targets[rows], sweep)
         self.reporter.report(TaskDone("lr-find", f"{len(losses)} of {len(steps)} steps before the loss diverged"))
         return _curve(np.array(losses), sweep)
 
@@ -142,8 +137,8 @@ class LrFinder:
             seed_step(self.plan.seed, self.plan.index, 0, index)
             truths = [torch.from_numpy(targets[p]).to(self.runtime.device) for p in step.positions]
             loss = stepper.backward(step, [next(batches) for _ in step.positions], truths)
-            running = LOSS_DECAY * running + (1 - LOSS_DECAY) * loss
-            smoothed = running / (1 - LOSS_DECAY ** (index + 1))
+            running = decayed(running, loss)
+            smoothed = debiased(running, index + 1)
             if not math.isfinite(smoothed) or smoothed > DIVERGED * best:
                 break
             if index > PATIENCE_STEPS:
@@ -171,8 +166,8 @@ def smooth(losses: np.ndarray) -> np.ndarray:
     """Debiased running mean with decay 0.98: a_k = 0.98 a_(k-1) + 0.02 l_k, reported as a_k / (1 - 0.98^(k+1))."""
     running, smoothed = 0.0, []
     for index, loss in enumerate(losses):
-        running = LOSS_DECAY * running + (1 - LOSS_DECAY) * float(loss)
-        smoothed.append(running / (1 - LOSS_DECAY ** (index + 1)))
+        running = decayed(running, float(loss))
+        smoothed.append(debiased(running, index + 1))
     return np.array(smoothed)
 
 

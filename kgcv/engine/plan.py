@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from kgcv.config.schema import AugmentConfig, Config
 from kgcv.data.augment import NUM_DRAWS, Changes, draw_changes
+from kgcv.data.loader import BatchRequest
 from kgcv.data.resize import stored_edge
 from kgcv.engine.inputs import split_rows
 from kgcv.engine.randomness import epoch_draws, epoch_order
@@ -82,6 +83,13 @@ class StagePlan:
             positions = tuple(batches[index * self.accumulate : (index + 1) * self.accumulate])
             changes = tuple(draw_changes(draws[batch], self.augment) for batch in positions)
             yield StepPlan(index, positions, changes, sum(map(len, positions)))
+
+
+def batch_requests(steps: Iterable[StepPlan], rows: np.ndarray) -> Iterator[BatchRequest]:
+    """What to read for `steps`, batch by batch; `rows` `(n,)` int64 are the source's rows that train."""
+    for step in steps:
+        for positions, changes in zip(step.positions, step.changes, strict=True):
+            yield BatchRequest(rows[positions], changes.offsets)
 
 
 def plan_stage(config: Config, index: int, num_train: int, num_groups: int) -> StagePlan:

@@ -11,6 +11,16 @@ LOSS_DECAY = 0.98
 """Decay of the running training loss (fastai, all versions)."""
 
 
+def decayed(running: float, loss: float) -> float:
+    """The running loss with one more step; it starts at 0."""
+    return LOSS_DECAY * running + (1 - LOSS_DECAY) * loss
+
+
+def debiased(running: float, num_steps: int) -> float:
+    """The running loss after `num_steps` steps with what its weights add up to so far divided out."""
+    return running / (1 - LOSS_DECAY**num_steps)
+
+
 @dataclass(slots=True)
 class Progress:
     """Counters and records of a run in one fold; plain values, so that it can be saved and read back."""
@@ -44,12 +54,12 @@ class Progress:
         self.total_steps += 1
         self.loss_sum += loss * num_images
         self.num_images += num_images
-        self.running_loss = LOSS_DECAY * self.running_loss + (1 - LOSS_DECAY) * loss
+        self.running_loss = decayed(self.running_loss, loss)
 
     @property
     def smoothed_loss(self) -> float:
-        """The running loss, debiased: what its weights so far add up to is divided out."""
-        return self.running_loss / (1 - LOSS_DECAY**self.stage_steps)
+        """Running mean of the step losses of this stage."""
+        return debiased(self.running_loss, self.stage_steps)
 
     def record(self, event: EpochDone, image_size: int) -> None:
         """Add an epoch to the history; nothing in it depends on the clock."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from kgcv.config.schema import TrainConfig
+from kgcv.data.resize import num_threads
 from kgcv.errors import ConfigError
 
 # Numbers of the two parameters in glibc's malloc.h.
@@ -64,7 +64,7 @@ def resolve_runtime(config: TrainConfig, model: nn.Module) -> Runtime:
         keep_freed_memory()
     bfloat16 = config.precision == "bfloat16" or (config.precision == "auto" and has_native_bfloat16(device))
     channels_last = config.channels_last == "yes" or (config.channels_last == "auto" and is_convolutional(model))
-    workers = config.workers or min(8, os.cpu_count() or 1)
+    workers = num_threads(config.workers)
     return Runtime(device=device, bfloat16=bfloat16, channels_last=channels_last, workers=workers)
 
 

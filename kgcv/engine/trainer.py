@@ -19,7 +19,6 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from kgcv.config.schema import TrainConfig
-from kgcv.data.loader import BatchRequest
 from kgcv.engine.fold_folder import FoldFolder
 from kgcv.engine.inference import Predictor
 from kgcv.engine.inputs import Inputs
@@ -30,7 +29,7 @@ from kgcv.engine.optim import (
     optimizer_state,
     set_rates,
 )
-from kgcv.engine.plan import StagePlan, StepPlan
+from kgcv.engine.plan import StagePlan, StepPlan, batch_requests
 from kgcv.engine.progress import Progress
 from kgcv.engine.randomness import preserved_generators, seed_step
 from kgcv.engine.runtime import Runtime
@@ -148,12 +147,7 @@ class Trainer:
         self.model.set_training(plan.frozen_groups, plan.bn_frozen)
         rank, world_size = self.runtime.rank, self.runtime.world_size
         steps = [step.share(rank, world_size) for step in plan.steps(self.progress.epoch, self.progress.step)]
-        requests = (
-            BatchRequest(self.samples.train_rows[positions], changes.offsets)
-            for step in steps
-            for positions, changes in zip(step.positions, step.changes, strict=True)
-        )
-        batches = stepper.inputs.read(requests)
+        batches = stepper.inputs.read(batch_requests(steps, self.samples.train_rows))
         for step in steps:
             self._take_step(plan, stepper, step, [next(batches) for _ in step.positions])
 

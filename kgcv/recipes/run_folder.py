@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from kgcv.config.load import dump_config, load_config
 from kgcv.config.schema import Config
 from kgcv.engine.fold_folder import FoldFolder
 from kgcv.errors import CheckpointError, DataError
-from kgcv.files import write_json, write_text
+from kgcv.files import read_json, write_json, write_text
 
 RUNS = Path("runs")
 _DESCRIBED = ("kgcv", "torch", "torchvision", "timm", "numpy", "pillow", "pandas", "scikit-learn")
@@ -58,7 +57,7 @@ class RunFolder:
 
     def add_scores(self, name: str, scores: dict[str, object]) -> None:
         """Note `scores` under `name` in `scores.json`, beside what stands there."""
-        known = json.loads(self.scores_file.read_text()) if self.scores_file.is_file() else {}
+        known = read_json(self.scores_file) if self.scores_file.is_file() else {}
         write_json(self.scores_file, {**known, name: {**known.get(name, {}), **scores}})
 
 

@@ -15,7 +15,6 @@ from kgcv.data.images import (
     ImageFacts,
     inspect_image,
     read_image,
-    read_size,
     scaled_size,
     write_jpeg,
 )
@@ -34,6 +33,12 @@ ORIENTED = {  # the upright picture [[1, 2, 3], [4, 5, 6]] as each orientation s
     7: [[6, 3], [5, 2], [4, 1]],
     8: [[4, 1], [5, 2], [6, 3]],
 }
+
+
+def size_of(path):
+    """Width and height after orientation."""
+    facts = inspect_image(path)
+    return facts.width, facts.height
 
 
 def save(path: Path, image: Image.Image, **options: object) -> Path:
@@ -214,7 +219,7 @@ class TestOrientation:
         stored = np.array(ORIENTED[orientation], np.uint8) * 40
         path = save(tmp_path / f"a.{suffix}", Image.fromarray(stored), exif=exif, **_lossless(suffix))
         assert (read_image(path, 1)[..., 0] // 40).tolist() == [[1, 2, 3], [4, 5, 6]]
-        assert read_size(path) == (3, 2)
+        assert size_of(path) == (3, 2)
         facts = inspect_image(path)
         assert (facts.width, facts.height, facts.is_rotated) == (3, 2, orientation != 1)
 
@@ -227,7 +232,7 @@ class TestOrientation:
         image = read_image(path, 1, edge=20)
         assert image.shape == (20, 30, 1)
         assert np.abs(image[5::10, 5::10, 0].astype(int) - [[40, 80, 120], [160, 200, 240]]).max() <= 3
-        assert read_size(path) == (480, 320)
+        assert size_of(path) == (480, 320)
 
     def test_orientation_after_the_pixels_of_a_png(self, tmp_path):
         # ImageMagick writes the eXIf chunk behind the pixels.
@@ -238,7 +243,7 @@ class TestOrientation:
         chunk = struct.pack(">I", len(data)) + b"eXIf" + data + struct.pack(">I", zlib.crc32(b"eXIf" + data))
         content = path.read_bytes()
         path.write_bytes(content[:-12] + chunk + content[-12:])
-        assert read_size(path) == (3, 2)
+        assert size_of(path) == (3, 2)
         assert read_image(path, 1)[..., 0].tolist() == [[1, 2, 3], [4, 5, 6]]
 
 
@@ -301,7 +306,7 @@ class TestBadFiles:
     def test_no_image(self, tmp_path):
         (tmp_path / "a.jpg").write_text("<html>not found</html>")
         with pytest.raises(DataError, match="is not an image of a known format"):
-            read_size(tmp_path / "a.jpg")
+            size_of(tmp_path / "a.jpg")
 
     def test_formats_that_are_no_photos_stay_closed(self, tmp_path):
         Image.new("RGB", (2, 2)).save(tmp_path / "a.pcx")
@@ -322,11 +327,11 @@ class TestBadFiles:
     def test_bombs(self, tmp_path, monkeypatch):
         path = save(tmp_path / "a.png", Image.new("L", (40, 40)))
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1600)
-        assert read_size(path) == (40, 40)
+        assert size_of(path) == (40, 40)
         for limit in (1599, 799):  # Pillow warns above the limit and raises above twice the limit
             monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
             with pytest.raises(DataError, match="decompression bomb"):
-                read_size(path)
+                size_of(path)
 
     @pytest.mark.filterwarnings("ignore:Image size")
     def test_bombs_where_warnings_are_only_warnings(self, tmp_path, monkeypatch):
