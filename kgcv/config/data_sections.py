@@ -31,6 +31,8 @@ class TrainSourceConfig:
     """Column or columns of `labels` with the label; the second if not given. Several columns hold numbers."""
     label_separator: Annotated[str, MinLen(1)] = " "
     """What separates the labels of one image when there are several (`task: multi`)."""
+    weight_column: str | None = None
+    """Column of `labels` with a positive number a sample, for `train.sampler: weighted`."""
     suffix: str = ""
     """What follows the id in a file name (`.jpg`); empty when the ids already are file names."""
     pattern: str | None = None
@@ -96,8 +98,15 @@ class SplitConfig:
     """`holdout`: some drawn; `folds`: each part in turn; `folder`: a folder; `column`: told by a CSV."""
     valid_fraction: Fraction = 0.2
     """`holdout`: part of the training images that validates."""
-    stratify: bool = True
-    """`holdout`, `folds`: keep the class shares. False draws exactly as the course's `get_cv_idxs` did."""
+    stratify: Literal["auto", "yes", "no"] = "auto"
+    """`holdout`, `folds`: keep the class shares (`yes`: of numbers, those of their deciles). `auto`: where there are
+    classes. `no` draws exactly as the course's `get_cv_idxs` did."""
+    group_column: str | None = None
+    """`holdout`, `folds`: samples with the same text in this column (a patient) stay on one side."""
+    allow_twins: bool = False
+    """Let images that are the same byte for byte stand on both sides."""
+    train_on_all: bool = False
+    """Train one model on all samples for the fixed schedule; nothing validates."""
     seed: Seed = 42
     """`holdout`, `folds`: seed of the draw."""
     num_folds: Annotated[int, Ge(2)] = 5
@@ -107,7 +116,7 @@ class SplitConfig:
     column: str = "valid"
     """`column`: column with the fold's number, or with a mark for validation rows (1, true, yes, valid)."""
     file: str | None = None
-    """`column`: CSV file with ids and marks (a run's `split.csv`); `data.train.labels` if not given."""
+    """CSV file with ids and `column` (a run's `split.csv`) or `group_column`; `data.train.labels` if not given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,8 +15,9 @@ from pydantic import TypeAdapter, ValidationError
 from kgcv.config.keys import wrap_single_values
 from kgcv.config.messages import explained
 from kgcv.config.overrides import apply_override
-from kgcv.config.rules import Finding, contradictions, idle_keys
+from kgcv.config.rules import contradictions
 from kgcv.config.schema import Config
+from kgcv.config.scopes import Finding, idle_keys
 from kgcv.config.yaml_source import Place, Problem, Source, read_yaml, write_yaml
 from kgcv.errors import ConfigError
 

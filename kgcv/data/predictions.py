@@ -1,16 +1,18 @@
-"""Predictions keyed by id, and the file that holds them."""
+"""Predictions keyed by id, and the file that holds them; the true labels in the same form."""
 
 from __future__ import annotations
 
 import zipfile
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast, get_args
 
 import numpy as np
 
 from kgcv.config.schema import Task
-from kgcv.errors import DataError
+from kgcv.data.labels import LabelSet
+from kgcv.errors import DataError, listed
 from kgcv.files import atomic_path
 
 _KEYS = ("ids", "class_names", "values", "task")
@@ -25,6 +27,39 @@ class Predictions:
     values: np.ndarray
     """(N, C) float32; in [0, 1] unless the task is `regression`."""
     task: Task
+
+    def aligned(self, ids: Sequence[str], class_names: Sequence[str], source: str) -> Predictions:
+        """The same predictions with rows and columns in the order of `ids` and `class_names`, matched by name.
+
+        Args:
+            ids: some or all of the ids here.
+            class_names: all the class names here, in any order.
+            source: what these predictions are, for the message.
+
+        Raises:
+            DataError: ids are missing, or the class names are not the same set.
+        """
+        row_of = {name: row for row, name in enumerate(self.ids)}
+        if missing := [name for name in ids if name not in row_of]:
+            raise DataError(f"{source}: {len(missing)} ids are missing: {listed(missing)}")
+        if len(class_names) != len(self.class_names) or set(class_names) != set(self.class_names):
+            raise DataError(f"{source}: has the classes {listed(self.class_names)}, not {listed(class_names)}")
+        columns = [self.class_names.index(name) for name in class_names]
+        values = self.values[[row_of[name] for name in ids]][:, columns]
+        return replace(self, ids=tuple(ids), class_names=tuple(class_names), values=values)
+
+
+def as_predictions(ids: Sequence[str], labels: LabelSet) -> Predictions:
+    """The true labels as if they were predicted: 1 for what is true, 0 for what is not, or the numbers."""
+    targets = labels.targets
+    if labels.task == "single":
+        targets = np.eye(len(labels.class_names), dtype=np.float32)[targets]
+    return Predictions(tuple(ids), labels.class_names, targets.astype(np.float32, copy=False), labels.task)
+
+
+def as_targets(truth: Predictions) -> np.ndarray:
+    """What `as_predictions` was given: `(N,)` int64 class numbers (`single`), or `(N, C)` float32."""
+    return truth.values.argmax(axis=1) if truth.task == "single" else truth.values
 
 
 def write_predictions(path: Path, predictions: Predictions) -> None:

@@ -35,6 +35,10 @@ class SampleTable:
     """Columns that the labels come from; empty when they come from folders or file names."""
     split_marks: tuple[str, ...] | None = None
     """Text of the split column, or `train` / `valid` for a validation folder."""
+    groups: tuple[str, ...] | None = None
+    """Text of `split.group_column`."""
+    weights: np.ndarray | None = None
+    """`(N,)` float64, positive: `data.train.weight_column`."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -48,6 +52,8 @@ class SampleTable:
             labels=None if self.labels is None else tuple(self.labels[row] for row in chosen),
             label_columns=self.label_columns,
             split_marks=None if self.split_marks is None else tuple(self.split_marks[row] for row in chosen),
+            groups=None if self.groups is None else tuple(self.groups[row] for row in chosen),
+            weights=None if self.weights is None else self.weights[chosen],
         )
 
     def without(self, ids: Collection[str]) -> SampleTable:

@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kgcv.config.load import dump_config, load_config
 from kgcv.config.schema import Config
-from kgcv.engine.fold_folder import FoldFolder
 from kgcv.errors import CheckpointError, DataError
 from kgcv.files import read_json, write_json, write_text
+
+if TYPE_CHECKING:
+    from kgcv.engine.fold_folder import FoldFolder
 
 RUNS = Path("runs")
 _DESCRIBED = ("kgcv", "torch", "torchvision", "timm", "numpy", "pillow", "pandas", "scikit-learn")
@@ -37,13 +40,36 @@ class RunFolder:
         return self.path / "split.csv"
 
     @property
+    def labels_file(self) -> Path:
+        """The true labels of the training samples, in the form of predictions."""
+        return self.path / "labels.npz"
+
+    def predictions(self, part: str) -> Path:
+        """Predictions over all folds.
+
+        `oof`: each sample that validates, by the fold that did not see it. `test`: the mean of the folds.
+        """
+        return self.path / f"{part}.npz"
+
+    @property
+    def thresholds_file(self) -> Path:
+        """The decision rule and what it scores."""
+        return self.path / "thresholds.json"
+
+    @property
     def scores_file(self) -> Path:
         """Scores as reported, with what they were computed on."""
         return self.path / "scores.json"
 
     def fold(self, fold: int) -> FoldFolder:
-        """The folder of a fold."""
-        return FoldFolder(self.path / f"fold{fold}")
+        """The folder of a fold, for those who train it or predict with it."""
+        from kgcv.engine.fold_folder import FoldFolder  # knows weights, so it loads torch
+
+        return FoldFolder(self.fold_path(fold))
+
+    def fold_path(self, fold: int) -> Path:
+        """`fold0`, `fold1`, ..."""
+        return self.path / f"fold{fold}"
 
     def read_config(self) -> Config:
         """The config the run was made with.

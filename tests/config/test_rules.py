@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from kgcv.config.rules import FORMATS, MAGNITUDES, idle_keys
+from kgcv.config.rules import FORMATS
 from kgcv.config.schema import Config, DataConfig, ModelConfig, StageConfig
+from kgcv.config.scopes import MAGNITUDES, idle_keys
 
 Load = Callable[..., Config]
 Complaints = Callable[..., list[str]]
