@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup test check fmt demo pipeline clean
+.PHONY: help setup test check fmt demo satellite pipeline clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -50,6 +50,21 @@ demo: setup ## The whole job, from nothing to a checked submission, in about fiv
 	kgcv submit demo/run --check
 	kgcv predict-one demo/run demo/fashion/test/2000.png
 
+# --- Several labels an image, from 64 to 256 pixels, in the folder demo-satellite/ ---------------------------------
+
+SATELLITE := demo-satellite/data/satellite.yaml --set resize.folder=demo-satellite/cache
+
+satellite: setup ## The satellite lesson in small: tags, thresholds, a checked submission, in about a quarter of an hour
+	rm -rf demo-satellite
+	kgcv sample satellite demo-satellite/data
+	kgcv check demo-satellite/data/satellite.yaml
+	kgcv resize $(SATELLITE)
+	kgcv train $(SATELLITE) --run-dir demo-satellite/run
+	kgcv tta demo-satellite/run --compare
+	kgcv tta demo-satellite/run
+	kgcv decide demo-satellite/run
+	kgcv submit demo-satellite/run --check
+
 # --- A pipeline as you would write it: each step is skipped when its output is newer than its inputs -------------
 #
 # Copy this to your competition's folder, with your own config. `kgcv sample` stands for the download. Interrupted,
@@ -78,4 +93,4 @@ $(RUN)/submission.csv.gz: $(RUN)/fold0/test.npz
 	kgcv submit $(RUN) --check
 
 clean: ## Remove what demo, pipeline and the tools made; keep .venv, data and runs
-	rm -rf demo pipeline cache .pytest_cache .mypy_cache .ruff_cache .coverage build dist
+	rm -rf demo demo-satellite pipeline cache .pytest_cache .mypy_cache .ruff_cache .coverage build dist

@@ -62,7 +62,8 @@ class EpochDone:
     num_epochs: int
     train_loss: float
     """Mean loss over the images of this epoch."""
-    valid_loss: float
+    valid_loss: float | None
+    """None where nothing validates."""
     scores: dict[str, float]
     """Metric name to score on the whole validation set; the competition's metric comes first."""
     lr: float

@@ -65,12 +65,23 @@ def write_squares(folder: Path, names: list[str], first: int = 0) -> None:
 def competition(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
     """A config whose data lie in the working directory, `tmp_path`: two stages, 16 and 20 pixels, in a second each."""
     monkeypatch.chdir(tmp_path)
+    return write_competition(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def make_competition() -> Callable[[Path], Config]:
+    """Writes the data of `competition` into a folder, for tests that share what they train there."""
+    return write_competition
+
+
+def write_competition(folder: Path) -> Config:
+    """Write images and a sample submission into `folder`; the config for that working directory."""
     kinds = ("bright", "dark")
     names = [f"{kinds[number % 2]}.{number}" for number in range(NUM_TRAIN)]
-    write_squares(tmp_path / "data/train", names)
-    write_squares(tmp_path / "data/test", [str(number) for number in range(NUM_TEST)], first=100)
+    write_squares(folder / "data/train", names)
+    write_squares(folder / "data/test", [str(number) for number in range(NUM_TEST)], first=100)
     rows = "".join(f"{number},0.5\n" for number in range(NUM_TEST))
-    (tmp_path / "data/sample_submission.csv").write_text(f"id,label\n{rows}")
+    (folder / "data/sample_submission.csv").write_text(f"id,label\n{rows}")
     return Config(
         data=DataConfig(
             root="data",

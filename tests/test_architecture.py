@@ -38,11 +38,12 @@ DOORS = {
     "PIL": ("data/images.py",),
     "kaggle": ("kaggle/",),
     # Splitting is a matter of data; scikit-learn's stratified draws do it.
-    "sklearn": ("scoring/", "data/splits.py"),
-    "iterstrat": ("data/splits.py",),
+    "sklearn": ("scoring/", "data/draws.py"),
+    "scipy": ("scoring/",),
+    "iterstrat": ("data/draws.py",),
     # The engine takes timm's optimizers, moving averages and mixup.
     "timm": ("model/", "engine/"),
-    "torchvision": (),
+    "torchvision": ("model/",),
     "matplotlib": ("report/",),
     "click": ("cli/",),
     "rich": ("cli/",),

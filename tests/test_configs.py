@@ -26,6 +26,9 @@ def test_there_are_shipped_configs_and_nothing_else() -> None:
         "dogs-vs-cats.yaml",
         "dogs-vs-cats-lite.yaml",
         "dogs-vs-cats-keras.yaml",
+        "planet.yaml",
+        "satellite.yaml",
+        "movie-posters.yaml",
     }
     assert sorted(path for path in CONFIGS.rglob("*") if path.is_file()) == SHIPPED
 

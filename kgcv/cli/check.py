@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kgcv.cli.balance import balance_lines
 from kgcv.cli.console import print_result
 from kgcv.cli.options import config_argument, json_option, progress_option, set_option
 from kgcv.cli.session import open_session
 
 if TYPE_CHECKING:
     from kgcv.recipes.check import CheckReport, LabelReport, Spread
-
-_MAX_CLASSES = 40
-"""Classes shown on a screen; all of them stand in the JSON."""
 
 
 @click.command()
@@ -66,19 +64,8 @@ def describe(report: CheckReport) -> str:
 
 
 def _label_lines(labels: LabelReport) -> list[str]:
-    split = f"{labels.num_train} train, {labels.num_valid} valid"
-    folds = f" in fold 0 of {labels.num_folds}" if labels.num_folds > 1 else ""
-    lines = [f"task      {labels.task}", f"split     {split}{folds}"]
-    lines += [f"{name}  {_describe_spread(spread)}" for name, spread in labels.numbers.items()]
-    if labels.classes:
-        title = f"classes ({len(labels.classes)})"
-        width = max(len(name) for name in (*labels.classes, title))
-        lines.append(f"{title:{width + 2}}  {'train':>7}  {'valid':>7}")
-        for name, count in list(labels.classes.items())[:_MAX_CLASSES]:
-            lines.append(f"  {name:{width}}  {count.train:7}  {count.valid:7}")
-        hidden = len(labels.classes) - _MAX_CLASSES
-        lines += [f"  ... and {hidden} more; --json has all"] if hidden > 0 else []
-    return lines
+    numbers = [f"{name}  {_describe_spread(spread)}" for name, spread in labels.numbers.items()]
+    return [f"task      {labels.task}", *numbers, *balance_lines(labels.balance)]
 
 
 def _describe_spread(spread: Spread | None) -> str:

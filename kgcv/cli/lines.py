@@ -22,8 +22,10 @@ def format_seconds(seconds: float) -> str:
     return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
 
 
-def format_number(number: float) -> str:
-    """A loss or a score: four decimals, or four digits where decimals mean little."""
+def format_number(number: float | None) -> str:
+    """A loss or a score: four decimals, or four digits where decimals mean little; a dash for none."""
+    if number is None:
+        return "-"
     return f"{number:.4f}" if abs(number) < 1000 else f"{number:.4g}"
 
 

@@ -12,12 +12,16 @@ from typing import Any
 import click
 
 from kgcv import __version__
+from kgcv.cli.blend import blend
 from kgcv.cli.check import check
 from kgcv.cli.config import config
+from kgcv.cli.decide import decide
+from kgcv.cli.folds import folds
 from kgcv.cli.lr_find import lr_find
 from kgcv.cli.options import RUN_FOLDER
 from kgcv.cli.predict_one import predict_one
 from kgcv.cli.resize import resize
+from kgcv.cli.runs import runs
 from kgcv.cli.sample import sample
 from kgcv.cli.submit import submit
 from kgcv.cli.summary import summary
@@ -118,12 +122,16 @@ def main() -> None:
 for _command in (
     sample,
     check,
+    folds,
     resize,
     lr_find,
     train,
     tta,
+    decide,
+    blend,
     submit,
     predict_one,
+    runs,
     summary,
     config,
 ):

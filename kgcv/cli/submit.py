@@ -24,12 +24,15 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--sample", type=_FILE, help="The sample file; default the config's data.sample_submission.")
 @json_option
 def submit(run_or_file: Path, check: bool, output: Path | None, sample: Path | None, as_json: bool) -> None:
-    """Build the submission of RUN and check it against the sample file, or check a submission FILE.
+    """Build the submission of RUN, a run or a blend, and check it, or check a submission FILE.
+
+    The sample file decides the ids, their order, the columns and the form; the section submission of the config says
+    what it leaves open. The file written is read back and compared with the predictions.
 
     \b
     Examples:
       kgcv submit runs/latest --check
-      kgcv submit runs/latest --check -o planet.csv.gz
+      kgcv submit runs/blend --check -o planet.csv.gz
       kgcv submit mine.csv.gz --check --sample data/planet/sample_submission.csv
     """
     if not check:
@@ -38,12 +41,15 @@ def submit(run_or_file: Path, check: bool, output: Path | None, sample: Path | N
 
     result = submit_check(run_or_file, output, sample)
     value = {**asdict(result), "path": str(result.path)}
-    print_result(as_json, value, _as_text(result))
+    print_result(as_json, value, describe(result))
 
 
-def _as_text(result: SubmitResult) -> str:
+def describe(result: SubmitResult) -> str:
+    """The result as text for people."""
     columns = f"{len(result.columns)} columns"
-    text = f"{result.path}: {result.num_rows} rows, {columns}, format {result.format}: fits the sample file"
-    if result.competition is None:
-        return text
-    return f"{text}\nupload it with: kaggle competitions submit -c {result.competition} -f {result.path} -m TEXT"
+    lines = [f"{result.path}: {result.num_rows} rows, {columns}, format {result.format}: fits the sample file"]
+    lines += [f"note: {warning}" for warning in result.warnings]
+    if result.competition is not None:
+        command = f"kaggle competitions submit -c {result.competition} -f {result.path} -m TEXT"
+        lines.append(f"upload it with: {command}")
+    return "\n".join(lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from statistics import pstdev
 from typing import TYPE_CHECKING
 
 import click
@@ -81,12 +82,22 @@ def _as_value(result: RunResult) -> dict[str, object]:
             {"fold": fold.fold, "stage": fold.card.stage, "epoch": fold.card.epoch, "scores": fold.scores}
             for fold in result.folds
         ],
+        "oof_scores": result.oof_scores,
     }
 
 
 def _as_text(result: RunResult) -> str:
     lines = [f"run {result.folder}"]
     for fold in result.folds:
-        scores = "  ".join(f"{name} {format_number(score)}" for name, score in fold.scores.items())
+        scores = _scores_text(fold.scores) or "trained on all samples, not validated"
         lines.append(f"fold {fold.fold}: {scores}  (best: stage {fold.card.stage + 1}, epoch {fold.card.epoch + 1})")
+    if result.oof_scores is not None and len(result.folds) > 1:
+        first = [next(iter(fold.scores.values())) for fold in result.folds]
+        lines.append(
+            f"all folds: {_scores_text(result.oof_scores)}  (spread over folds {format_number(pstdev(first))})"
+        )
     return "\n".join(lines)
+
+
+def _scores_text(scores: dict[str, float]) -> str:
+    return "  ".join(f"{name} {format_number(score)}" for name, score in scores.items())

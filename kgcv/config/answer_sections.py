@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
+
+from annotated_types import MinLen
 
 from kgcv.config.bounds import STRICT, Probability, WrongKeysError
+
+_VIEWS = re.compile("auto|identity|flip|dihedral|crops|random:[1-9][0-9]*|plain(,[^,]+)+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,13 +21,15 @@ class TtaConfig:
     __pydantic_config__ = STRICT
 
     views: str = "identity"
-    """`identity`, `flip`, `dihedral`, `crops`, `random:N`; `auto`: those that help on the validation images."""
+    """`identity`, `flip`, `dihedral`, `crops`, `random:N`; views by name, `plain,mirrored,top left`; `auto`: those
+    that help on the validation images."""
     plain_weight: Probability | None = None
     """Weight of the plain view; the others share the rest. Not given: all alike."""
 
     def __post_init__(self) -> None:
-        if re.fullmatch("auto|identity|flip|dihedral|crops|random:[1-9][0-9]*", self.views, re.ASCII) is None:
-            text = f"must be auto, identity, flip, dihedral, crops or random:N with N from 1, got {self.views!r}"
+        if _VIEWS.fullmatch(self.views) is None:
+            known = "auto, identity, flip, dihedral, crops, random:N with N from 1 or a list such as plain,mirrored"
+            text = f"must be {known}, got {self.views!r}"
             raise WrongKeysError([("views", text)])
 
 
@@ -42,9 +49,20 @@ class DecisionConfig:
     prevalence: dict[str, Probability] = field(default_factory=dict)
     """`prevalence`: share of the samples with each tag; tags not named have that of the training labels."""
     exclusive: tuple[tuple[str, ...], ...] = ()
-    """Groups of tags of which exactly one is given, the most probable: `[[clear, haze, cloudy]]`."""
+    """Groups of tags of which exactly one is given, the most probable: `[[clear, haze, cloudy]]`. A plain list
+    `[clear, haze, cloudy]` is one group."""
     never_empty: bool = False
     """Where no tag is given, give the most probable one."""
+
+    def __post_init__(self) -> None:
+        problems = []
+        for group in self.exclusive:
+            if len(group) < 2:
+                problems.append(f"a group needs two tags, got {list(group)}")
+        counts = Counter(tag for group in self.exclusive for tag in group)
+        problems += [f"{tag!r} is named twice; a tag is in one group" for tag, count in counts.items() if count > 1]
+        if problems:
+            raise WrongKeysError(("exclusive", text) for text in problems)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +71,13 @@ class SubmissionConfig:
 
     __pydantic_config__ = STRICT
 
-    format: Literal["auto", "probabilities", "probability", "label", "index", "tags", "numbers"] = "auto"
-    """`auto`: told by the sample file, and asked for where that cannot tell."""
+    format: Literal[
+        "auto", "probabilities", "probability", "label", "index", "tags", "indices", "decisions", "numbers"
+    ] = "auto"
+    """`auto`: told by the sample file, and asked for where that cannot tell. Columns by class name: `probabilities`;
+    of tags given, 1 and 0: `decisions`. One column: the `probability` of one class; the `label` (a class name), its
+    `index` (from 0, in the sorted names); `tags` or their `indices`, separated. `numbers`: regression."""
     positive_class: str | None = None
     """`probability`: the class whose probability is written."""
-    separator: str | None = None
-    """`tags`: what stands between them; `data.train.label_separator` if not given."""
+    separator: Annotated[str, MinLen(1)] | None = None
+    """`tags`, `indices`: what stands between them; `data.train.label_separator` if not given."""

@@ -67,12 +67,22 @@ def paths_of(name: str, section: type[Any] = Config, above: KeyPath = ()) -> Ite
 
 
 def wrap_single_values(tree: Any, kind: Any = Config) -> Any:
-    """`tree` with a list of one wherever the schema has a list and a single value is written: `lr: 0.1`."""
+    """`tree` with a list of one wherever the schema has a list and a single value is written: `lr: 0.1`.
+
+    A plain list where the schema has a list of lists is its only entry: `exclusive: [clear, haze]` is one group.
+    """
     if is_list(kind):
-        if isinstance(tree, list):
-            return [wrap_single_values(item, item_type(kind)) for item in tree]
-        return tree if isinstance(tree, dict) or tree is None else [tree]
+        return _wrap_list(tree, item_type(kind))
     if isinstance(tree, dict) and is_section(kind):
         known = keys_of(kind)
         return {key: wrap_single_values(value, known[key]) if key in known else value for key, value in tree.items()}
     return tree
+
+
+def _wrap_list(tree: Any, item: Any) -> Any:
+    if isinstance(tree, dict) or tree is None:
+        return tree
+    is_plain = isinstance(tree, list) and not any(isinstance(entry, list) for entry in tree)
+    if not isinstance(tree, list) or (is_list(item) and is_plain and tree):
+        tree = [tree]
+    return [wrap_single_values(entry, item) for entry in tree]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import json
 import operator
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from kgcv.config.overrides import apply_override
 from kgcv.config.rules import contradictions
 from kgcv.config.schema import Config
 from kgcv.config.scopes import Finding, idle_keys
-from kgcv.config.yaml_source import Place, Problem, Source, read_yaml, write_yaml
+from kgcv.config.yaml_source import KeyPath, Place, Problem, Source, read_yaml, write_yaml
 from kgcv.errors import ConfigError
 
 # So that the rules can look at the sound sections of a config whose required ones have problems.
@@ -110,10 +111,20 @@ def _validate(source: Source) -> tuple[Config, list[Problem]]:
 def _placed(source: Source, found: Iterable[Finding]) -> Iterator[Problem]:
     unreadable = {problem.path for problem in source.problems}
     for path, text in found:
-        # A single value that stands for a list has no entry 0 in the file.
-        shown = path[:-1] if isinstance(path[-1], int) and path not in source.places else path
+        shown = _as_written(path, source.places)
         if shown not in unreadable:
             yield Problem(source.place(shown), shown, text)
+
+
+def _as_written(path: KeyPath, places: Container[KeyPath]) -> KeyPath:
+    """`path` without the entries 0 that the file does not have, since a single value there stands for a list."""
+    zeros = [depth for depth in reversed(range(len(path))) if path[depth] == 0]
+    for count in range(len(zeros) + 1):
+        for left_out in itertools.combinations(zeros, count):
+            shown = tuple(part for depth, part in enumerate(path) if depth not in left_out)
+            if shown in places:
+                return shown
+    return path
 
 
 def _without_gaps(tree: Any) -> Any:

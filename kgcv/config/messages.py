@@ -22,6 +22,7 @@ _WANTED = {
     "bool_type": "true or false",
     "string_type": "text",
     "tuple_type": "a list",
+    "dict_type": "names, each with its value",
     "dataclass_type": "a section with keys",
 }
 _BOUNDS = {

@@ -14,10 +14,17 @@ from kgcv.config.scopes import Finding
 
 FORMATS = {
     "single": ("auto", "probabilities", "probability", "label", "index"),
-    "multi": ("auto", "probabilities", "tags"),
+    "multi": ("auto", "probabilities", "tags", "indices", "decisions"),
     "regression": ("auto", "numbers"),
 }
 """The forms of a submission that fit each task."""
+
+LOSSES = {
+    "single": ("auto", "cross_entropy", "focal"),
+    "multi": ("auto", "bce", "focal", "asymmetric"),
+    "regression": ("auto", "l1", "mse", "smooth_l1"),
+}
+"""The losses that fit each task."""
 
 
 def contradictions(config: Config, broken: Collection[str] = ()) -> Iterator[Finding]:
@@ -27,13 +34,65 @@ def contradictions(config: Config, broken: Collection[str] = ()) -> Iterator[Fin
             yield from rule(config)
 
 
-def _source_of_labels(config: Config) -> Iterator[Finding]:
-    data, split = config.data, config.split
-    if split.kind == "column" and split.file is None and data.train.labels is None:
-        yield ("split", "column"), "needs a CSV file; give split.file or data.train.labels"
-    num_columns = len(data.train.label_columns)
-    if data.task == "single" and num_columns > 1:
-        yield ("data", "train", "label_columns"), f"task: single has one label column, got {num_columns}"
+def _source_of_columns(config: Config) -> Iterator[Finding]:
+    split = config.split
+    if split.train_on_all or split.file is not None or config.data.train.labels is not None:
+        return
+    text = "needs a CSV file; give split.file or data.train.labels"
+    if split.kind == "column":
+        yield ("split", "column"), text
+    elif split.kind != "folder" and split.group_column is not None:
+        yield ("split", "group_column"), text
+
+
+def _no_validation(config: Config) -> Iterator[Finding]:
+    if not config.split.train_on_all:
+        return
+    if config.train.early_stopping:
+        yield ("train", "early_stopping"), "needs a validation score, and split.train_on_all leaves none"
+    if config.tta.views == "auto":
+        text = "chooses views on validation images, and split.train_on_all leaves none; name the views"
+        yield ("tta", "views"), text
+    if config.data.task in ("multi", "auto") and config.decision.thresholds != "fixed":
+        text = (
+            f"{config.decision.thresholds} is fitted on validation predictions, and split.train_on_all leaves none; "
+            "set fixed, or take the rule of a run that has them: kgcv decide RUN --like OTHER"
+        )
+        yield ("decision", "thresholds"), text
+
+
+def _metric_file(config: Config) -> Iterator[Finding]:
+    if config.train.metric_file is None:
+        return
+    path = ("train", "metric_file")
+    if config.train.metric_direction is None:
+        yield path, "needs train.metric_direction: maximize or minimize; the file cannot tell"
+    if config.data.sample_submission is None:
+        yield path, "needs data.sample_submission, which shows the table that the file scores"
+    is_fitted = config.data.task in ("multi", "auto") and config.decision.thresholds in ("global", "per_class")
+    if is_fitted and config.decision.metric is None:
+        text = f"{config.decision.thresholds} needs decision.metric; thresholds cannot be fitted to train.metric_file"
+        yield ("decision", "thresholds"), text
+
+
+def _loss(config: Config) -> Iterator[Finding]:
+    task, loss = config.data.task, config.train.loss
+    if task != "auto" and loss not in LOSSES[task]:
+        yield ("train", "loss"), f"{loss} does not fit data.task: {task}; use one of {', '.join(LOSSES[task])}"
+    if task in ("single", "auto") and config.model.binary_output == "sigmoid":
+        text = "must be left out with model.binary_output: sigmoid, which has a loss of its own"
+        if loss != "auto":
+            yield ("train", "loss"), text
+        if config.train.class_weights != "none":
+            yield ("train", "class_weights"), text
+
+
+def _sampler(config: Config) -> Iterator[Finding]:
+    path, sampler = ("train", "sampler"), config.train.sampler
+    if sampler == "weighted" and config.data.train.weight_column is None:
+        yield path, "weighted needs data.train.weight_column, a column of data.train.labels"
+    if sampler == "class_balanced" and config.data.task == "regression":
+        yield path, "class_balanced needs classes, and data.task: regression has none"
 
 
 def _stored_channels(config: Config) -> Iterator[Finding]:
@@ -112,7 +171,11 @@ def _trains_body(stage: StageConfig, config: Config) -> bool:
 
 
 _RULES: tuple[tuple[Callable[[Config], Iterator[Finding]], tuple[str, ...]], ...] = (
-    (_source_of_labels, ("data", "split")),
+    (_source_of_columns, ("data", "split")),
+    (_no_validation, ("split", "train", "tta", "data", "decision")),
+    (_metric_file, ("train", "data", "decision")),
+    (_loss, ("train", "data", "model")),
+    (_sampler, ("train", "data")),
     (_stored_channels, ("resize", "model")),
     (_form_of_submission, ("data", "submission")),
     (_stage_after_stage, ("stages",)),

@@ -31,17 +31,55 @@ class Scope:
     """The sections that `acts` looks at."""
 
 
+def _draws(config: Config) -> bool:
+    return config.split.kind in ("holdout", "folds") and not config.split.train_on_all
+
+
+def _draws_groups(config: Config) -> bool:
+    return config.split.group_column is not None and _draws(config)
+
+
+def _may_have_tags(config: Config) -> bool:
+    return config.data.task in ("multi", "auto")
+
+
+_DRAWN = "split.kind: holdout or folds, and no split.train_on_all"
+_TAGS = "data.task: multi or auto"
+
 _SCOPES = (
-    Scope(("split.valid_fraction",), "split.kind: holdout", lambda c: c.split.kind == "holdout", ("split",)),
     Scope(
-        ("split.stratify", "split.seed"),
-        "split.kind: holdout or folds",
-        lambda c: c.split.kind in ("holdout", "folds"),
+        ("split.kind",),
+        "no split.train_on_all, except for folder, whose images then train too",
+        lambda c: not c.split.train_on_all or c.split.kind == "folder",
         ("split",),
     ),
-    Scope(("split.num_folds",), "split.kind: folds", lambda c: c.split.kind == "folds", ("split",)),
+    Scope(
+        ("split.valid_fraction",),
+        "split.kind: holdout, and no split.train_on_all",
+        lambda c: c.split.kind == "holdout" and _draws(c),
+        ("split",),
+    ),
+    Scope(("split.stratify", "split.seed", "split.group_column"), _DRAWN, _draws, ("split",)),
+    Scope(
+        ("split.num_folds",),
+        "split.kind: folds, and no split.train_on_all",
+        lambda c: c.split.kind == "folds" and _draws(c),
+        ("split",),
+    ),
     Scope(("split.folder",), "split.kind: folder", lambda c: c.split.kind == "folder", ("split",)),
-    Scope(("split.column", "split.file"), "split.kind: column", lambda c: c.split.kind == "column", ("split",)),
+    Scope(
+        ("split.column",),
+        "split.kind: column, and no split.train_on_all",
+        lambda c: c.split.kind == "column" and not c.split.train_on_all,
+        ("split",),
+    ),
+    Scope(
+        ("split.file",),
+        "split.kind: column or split.group_column, and no split.train_on_all",
+        lambda c: not c.split.train_on_all and (c.split.kind == "column" or _draws_groups(c)),
+        ("split",),
+    ),
+    Scope(("split.allow_twins",), "no split.train_on_all", lambda c: not c.split.train_on_all, ("split",)),
     Scope(
         ("data.train.id_column",),
         "data.train.labels or split.file",
@@ -56,9 +94,15 @@ _SCOPES = (
     ),
     Scope(
         ("data.train.label_separator",),
-        "data.train.labels and data.task: multi or auto",
-        lambda c: c.data.train.labels is not None and c.data.task in ("multi", "auto"),
+        "data.train.labels with one label column, and data.task: multi or auto",
+        lambda c: c.data.train.labels is not None and len(c.data.train.label_columns) < 2 and _may_have_tags(c),
         ("data",),
+    ),
+    Scope(
+        ("data.train.weight_column",),
+        "data.train.labels, and train.sampler: weighted",
+        lambda c: c.data.train.labels is not None and c.train.sampler == "weighted",
+        ("data", "train"),
     ),
     Scope(
         ("resize.folder",),
@@ -79,28 +123,72 @@ _SCOPES = (
         ("data", "model"),
     ),
     Scope(
+        ("train.metric",),
+        "no train.metric_file, which is the metric",
+        lambda c: c.train.metric_file is None,
+        ("train",),
+    ),
+    Scope(("train.metric_direction",), "train.metric_file", lambda c: c.train.metric_file is not None, ("train",)),
+    Scope(("train.focal_gamma",), "train.loss: focal", lambda c: c.train.loss == "focal", ("train",)),
+    Scope(
+        ("train.pos_weight",),
+        "data.task: multi or auto, and train.loss: auto, bce or focal",
+        lambda c: _may_have_tags(c) and c.train.loss in ("auto", "bce", "focal"),
+        ("data", "train"),
+    ),
+    Scope(
+        ("train.class_weights",),
+        "data.task: single, multi or auto, and train.loss: auto, cross_entropy, bce or focal",
+        lambda c: c.data.task != "regression" and c.train.loss in ("auto", "cross_entropy", "bce", "focal"),
+        ("data", "train"),
+    ),
+    Scope(
         ("train.label_smoothing",),
+        "data.task: single, multi or auto, and train.loss: auto, cross_entropy or bce",
+        lambda c: c.data.task != "regression" and c.train.loss in ("auto", "cross_entropy", "bce"),
+        ("data", "train"),
+    ),
+    Scope(
+        ("train.soft_targets",),
         "data.task: single, multi or auto",
         lambda c: c.data.task != "regression",
         ("data",),
     ),
+    Scope(
+        ("train.soft_weight",),
+        "train.soft_targets, and data.task: single, multi or auto",
+        lambda c: c.train.soft_targets is not None and c.data.task != "regression",
+        ("data", "train"),
+    ),
     Scope(("tta.plain_weight",), "tta.views other than identity", lambda c: c.tta.views != "identity", ("tta",)),
     Scope(
-        ("decision.thresholds",),
-        "data.task: multi or auto",
-        lambda c: c.data.task in ("multi", "auto"),
+        ("decision.thresholds", "decision.threshold", "decision.exclusive", "decision.never_empty"),
+        _TAGS,
+        _may_have_tags,
         ("data",),
     ),
     Scope(
-        ("decision.threshold",),
-        "data.task: multi or auto, and decision.thresholds: fixed",
-        lambda c: c.data.task in ("multi", "auto") and c.decision.thresholds == "fixed",
+        ("decision.metric",),
+        "data.task: multi or auto, and decision.thresholds: global or per_class",
+        lambda c: _may_have_tags(c) and c.decision.thresholds in ("global", "per_class"),
+        ("data", "decision"),
+    ),
+    Scope(
+        ("decision.prevalence",),
+        "data.task: multi or auto, and decision.thresholds: prevalence",
+        lambda c: _may_have_tags(c) and c.decision.thresholds == "prevalence",
         ("data", "decision"),
     ),
     Scope(
         ("submission.positive_class",),
         "submission.format: probability or auto, and data.task: single or auto",
         lambda c: c.submission.format in ("probability", "auto") and c.data.task in ("single", "auto"),
+        ("data", "submission"),
+    ),
+    Scope(
+        ("submission.separator",),
+        "submission.format: tags, indices or auto, and data.task: multi or auto",
+        lambda c: c.submission.format in ("tags", "indices", "auto") and _may_have_tags(c),
         ("data", "submission"),
     ),
 )

@@ -110,7 +110,7 @@ class TrainConfig:
     focal_gamma: NonNegative = 2.0
     """`focal`: how much easy samples are held down; 2 in the paper (Lin et al. 2017)."""
     pos_weight: Literal["none", "counts"] = "none"
-    """`bce` of several labels. `counts`: a tag given weighs as many times as it is missing, per tag, in training."""
+    """`bce`, `focal` of several labels. `counts`: each tag weighs, where it is given, its missing per given images."""
     class_weights: Literal["none", "balanced"] = "none"
     """`balanced`: the loss of each class weighs 1 / its count among the training samples; the mean weight is 1."""
     sampler: Literal["shuffle", "class_balanced", "weighted"] = "shuffle"

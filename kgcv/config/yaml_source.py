@@ -102,6 +102,19 @@ def read_yaml(text: str, locate: Callable[[int, int], Place]) -> Source:
         raise ConfigError([f"{place}: not valid YAML: an escape that stands for no character"]) from error
 
 
+def read_written_yaml(text: str) -> Any:
+    """The values in a text that `write_yaml` wrote, several times as fast as `read_yaml`: places are not kept.
+
+    Raises:
+        ConfigError: `text` is no YAML; where it is wrong is for `read_yaml` to say.
+    """
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # PyYAML may be built without libyaml
+    try:
+        return _Reader(loader(text), lambda line, column: Place(line, column, "")).read().tree
+    except (yaml.YAMLError, ValueError, OverflowError) as error:
+        raise ConfigError(["not valid YAML"]) from error
+
+
 def write_yaml(tree: dict[str, Any]) -> str:
     """`tree` as text that `read_yaml` reads back to the same values; lists of plain values on one line."""
     return yaml.dump(tree, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000)

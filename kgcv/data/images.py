@@ -107,20 +107,32 @@ class ImageFacts:
     """Pages or frames."""
 
 
-def scaled_size(width: int, height: int, edge: int, enlarge: bool) -> tuple[int, int]:
-    """Width and height with the shortest edge at `edge` pixels, aspect kept.
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """To which size an image is scaled."""
 
-    The other side is floor(side * edge / shortest), as in the course (fastai 0.7 `scale_to`). An image that
-    is smaller than `edge` keeps its size unless `enlarge`.
-    """
-    shortest = min(width, height)
-    if shortest <= edge and not enlarge:
-        return width, height
-    return width * edge // shortest, height * edge // shortest
+    edge: int
+    """Shortest edge, in pixels."""
+    enlarge: bool = True
+    """Whether images that are smaller become larger."""
+    square: bool = False
+    """Squeeze the whole image into a square instead of keeping its aspect."""
+
+    def size(self, width: int, height: int) -> tuple[int, int]:
+        """Width and height of an image of `width` x `height` pixels after scaling.
+
+        The longer side is floor(side * edge / shortest), as in the course (fastai 0.7 `scale_to`). An image that is
+        smaller than `edge` keeps its shortest edge unless `enlarge`.
+        """
+        shortest = min(width, height)
+        edge = self.edge if shortest > self.edge or self.enlarge else shortest
+        if self.square:
+            return edge, edge
+        return width * edge // shortest, height * edge // shortest
 
 
-def read_image(path: Path, channels: int, edge: int | None = None, enlarge: bool = True) -> np.ndarray:
-    """The image as `(H, W, channels)` uint8, upright, in its own size or scaled to `scaled_size`.
+def read_image(path: Path, channels: int, scaling: Scaling | None = None) -> np.ndarray:
+    """The image as `(H, W, channels)` uint8, upright, in its own size or scaled.
 
     A JPEG is decoded at the smallest scale of 1/8, 1/4, 1/2 or 1 that leaves twice the wanted size; then
     comes Pillow's antialiased bicubic filter, each channel alone (colours do not fade where alpha is 0).
@@ -133,8 +145,8 @@ def read_image(path: Path, channels: int, edge: int | None = None, enlarge: bool
     """
     with _opened(path) as image:
         if channels > len(_MODES):
-            return _read_pages(path, image, channels, edge, enlarge)
-        return _pixels(path, image, channels, edge, enlarge)
+            return _read_pages(path, image, channels, scaling)
+        return _pixels(path, image, channels, scaling)
 
 
 def inspect_image(path: Path, channels: int = 3) -> ImageFacts:
@@ -151,8 +163,8 @@ def inspect_image(path: Path, channels: int = 3) -> ImageFacts:
     return facts
 
 
-def write_jpeg(path: Path, image: np.ndarray) -> None:
-    """Write `(H, W, 1)` or `(H, W, 3)` uint8 as a JPEG of quality 92, whole or not at all.
+def write_jpeg(path: Path, image: np.ndarray, quality: int = JPEG_QUALITY) -> None:
+    """Write `(H, W, 1)` or `(H, W, 3)` uint8 as a JPEG of `quality` (0 to 95), whole or not at all.
 
     One writer at a time: what a kill leaves is `.<name>.part`, and the next write of `path` takes it over.
     """
@@ -160,7 +172,7 @@ def write_jpeg(path: Path, image: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     with part.open("wb") as stream:
-        pixels.save(stream, "JPEG", quality=JPEG_QUALITY)
+        pixels.save(stream, "JPEG", quality=quality)
         stream.flush()
         os.fsync(stream.fileno())
     part.replace(path)
@@ -214,12 +226,12 @@ def _upright_size(image: Image.Image) -> tuple[int, int]:
     return (image.height, image.width) if swaps else (image.width, image.height)
 
 
-def _pixels(path: Path, image: Image.Image, channels: int, edge: int | None, enlarge: bool) -> np.ndarray:
+def _pixels(path: Path, image: Image.Image, channels: int, scaling: Scaling | None) -> np.ndarray:
     turn = _turn(image)
     can_draft = image.format in ("JPEG", "MPO")
     if not can_draft:
         image.load()  # only then a TIFF has its size
-    size = image.size if edge is None else scaled_size(*image.size, edge, enlarge)
+    size = image.size if scaling is None else scaling.size(*image.size)
     if can_draft and size != image.size:
         image.draft(None, (2 * size[0], 2 * size[1]))
     plain = _plain(path, image)
@@ -253,14 +265,14 @@ def _resize(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return image.resize(size, Resampling.BICUBIC, reducing_gap=3.0)
 
 
-def _read_pages(path: Path, image: Image.Image, channels: int, edge: int | None, enlarge: bool) -> np.ndarray:
+def _read_pages(path: Path, image: Image.Image, channels: int, scaling: Scaling | None) -> np.ndarray:
     found = _num_pages(image)
     if found != channels:
         raise DataError(f"{path}: {channels} channels need exactly {channels} pages, this file has {found}")
     pages = []
     for page in range(channels):
         image.seek(page)
-        pages.append(_pixels(path, image, 1, edge, enlarge))
+        pages.append(_pixels(path, image, 1, scaling))
     sizes = sorted({f"{page.shape[1]} x {page.shape[0]}" for page in pages})
     if len(sizes) > 1:
         raise DataError(f"{path}: its pages have different sizes: {', '.join(sizes)}")

@@ -12,7 +12,8 @@ from typing import Literal
 import numpy as np
 
 from kgcv.config.schema import Task
-from kgcv.data.samples import SampleTable, raise_problems
+from kgcv.data.columns import raise_problems
+from kgcv.data.samples import SampleTable
 from kgcv.errors import DataError, listed
 
 _WHOLE_NUMBER = re.compile(r"[+-]?\d+")
@@ -27,6 +28,8 @@ class LabelSet:
     """Sorted as text, once, over all samples; for regression the columns as configured."""
     targets: np.ndarray
     """single: `(N,)` int64 in [0, C); multi: `(N, C)` float32 of 0 and 1; regression: `(N, C)` float32."""
+    notes: tuple[str, ...] = ()
+    """What a person should know about how the labels were understood, a sentence each."""
 
 
 def encode_labels(
@@ -56,7 +59,8 @@ def encode_labels(
         _require_classes(class_names, told)
     _refuse_unknown(samples.ids, tags, class_names)
     if told == "single":
-        return LabelSet(told, class_names, _class_numbers(samples.ids, tags, class_names))
+        notes = _notes_on_single(samples) if task == "auto" else ()
+        return LabelSet(told, class_names, _class_numbers(samples.ids, tags, class_names), notes)
     return LabelSet(told, class_names, _indicators(tags, class_names))
 
 
@@ -76,13 +80,24 @@ def detect_task(samples: SampleTable) -> Task:
         _refuse_decimals([row[0] for row in rows])
         return "single"
     sets, tags = set(rows), {tag for row in rows for tag in row}
-    if len(sets) <= len(tags):
+    # A tag with a space in it was not separated by spaces, so somebody said what separates.
+    if len(sets) <= len(tags) and not any(" " in tag for tag in tags):
         example = next(" ".join(row) for row in rows if len(row) != 1)
         raise DataError(
             f"data.task: auto cannot tell whether {example!r} is one class or several tags; "
             f"set data.task to single or multi"
         )
     return "multi"
+
+
+def _notes_on_single(samples: SampleTable) -> tuple[str, ...]:
+    """A set of tags may happen to have one tag a sample; a file name or a folder can hold no more than one class."""
+    if not samples.label_columns:
+        return ()
+    return (
+        "every sample has exactly one label, so the task is single (softmax, one answer an image); "
+        "if an image can have several, set data.task: multi, and single if it cannot",
+    )
 
 
 def _labels(samples: SampleTable) -> tuple[tuple[str, ...], ...]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from kgcv.data.images import read_image
+from kgcv.data.images import Scaling, read_image
 from kgcv.data.samples import SampleTable
 from kgcv.errors import DataError
 from kgcv.files import hash_json
@@ -21,8 +21,7 @@ class OriginalImages:
 
     paths: tuple[Path, ...]
     channels: int
-    edge: int
-    enlarge: bool
+    scaling: Scaling
 
     def __len__(self) -> int:
         """Number of images."""
@@ -30,7 +29,7 @@ class OriginalImages:
 
     def read(self, row: int) -> np.ndarray:
         """Image `row`, see `read_image`."""
-        return read_image(self.paths[row], self.channels, self.edge, self.enlarge)
+        return read_image(self.paths[row], self.channels, self.scaling)
 
 
 @dataclass(frozen=True, slots=True)

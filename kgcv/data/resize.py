@@ -12,7 +12,7 @@ import io
 import os
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -20,8 +20,8 @@ from typing import Literal
 
 import numpy as np
 
-from kgcv.config.schema import Config
-from kgcv.data.images import ImageSource, read_image
+from kgcv.config.schema import Config, ResizeConfig
+from kgcv.data.images import ImageSource, Scaling, read_image
 from kgcv.data.jpeg_tree import JpegTree, JpegWriter
 from kgcv.data.originals import OriginalImages, OriginalsState, look_at_originals
 from kgcv.data.packed import PackedImages, PackedWriter
@@ -47,25 +47,24 @@ class StoreSpec:
     """Folder of all stores of one data root."""
     part: str
     """`train` (all labelled samples) or `test`."""
-    edge: int
-    """Shortest edge of a copy, in pixels."""
+    scaling: Scaling
+    """From the originals to the copies."""
     channels: int
-    enlarge: bool
-    """Whether images smaller than `edge` are stored enlarged."""
     root: Path
     """The data's root; file names count from here."""
 
     @property
     def settings(self) -> tuple[object, ...]:
         """What decides the pixels, besides the originals."""
-        return STORE_VERSION, self.kind, self.edge, self.channels, self.enlarge
+        return STORE_VERSION, self.kind, self.channels, astuple(self.scaling)
 
     @property
     def path(self) -> Path:
         """The packed file, or the folder of the JPEG tree."""
-        name = str(self.edge)
+        name = str(self.scaling.edge)
         name += "" if self.channels == 3 else f"-{self.channels}channels"
-        name += "-enlarged" if self.enlarge else ""
+        name += "-enlarged" if self.scaling.enlarge else ""
+        name += "-square" if self.scaling.square else ""
         return self.folder / (name if self.kind == "jpeg" else f"{self.part}-{name}.packed")
 
     def beside(self, ending: str) -> Path:
@@ -101,6 +100,11 @@ def stored_edge(image_size: int, ratio: float) -> int:
     return int(image_size * Decimal(str(ratio)))
 
 
+def scaling_of(config: ResizeConfig, edge: int) -> Scaling:
+    """How originals become copies with the shortest edge `edge`, in pixels."""
+    return Scaling(edge, config.enlarge, square=config.shape == "square")
+
+
 def store_spec(config: Config, part: str, image_size: int) -> StoreSpec:
     """The store that a stage of `image_size` reads, for `part` `train` or `test`."""
     root = Path(config.data.root)
@@ -109,9 +113,8 @@ def store_spec(config: Config, part: str, image_size: int) -> StoreSpec:
         kind=config.resize.store,
         folder=Path(config.resize.folder) / f"{root.resolve().name}-{mark}",
         part=part,
-        edge=stored_edge(image_size, config.resize.ratio),
+        scaling=scaling_of(config.resize, stored_edge(image_size, config.resize.ratio)),
         channels=config.model.channels,
-        enlarge=config.resize.enlarge,
         root=root,
     )
 
@@ -132,7 +135,7 @@ def open_store(samples: SampleTable, spec: StoreSpec) -> ImageSource:
         DataError: the store is missing or stale.
     """
     if spec.kind == "none":
-        return OriginalImages(samples.paths, spec.channels, spec.edge, spec.enlarge)
+        return OriginalImages(samples.paths, spec.channels, spec.scaling)
     return _open_current(samples, spec)
 
 
@@ -238,7 +241,7 @@ def _build(
         closing(Journal(spec.beside("journal"), originals.key, originals.stamps, writer.resume)) as journal,
     ):
         num_missing = len(journal.missing_rows)
-        failures = job.fill(f"resize {spec.part} to {spec.edge}", samples, writer, journal)
+        failures = job.fill(f"resize {spec.part} to {spec.scaling.edge}", samples, writer, journal)
         is_final = skip_bad or not failures
         if is_final:
             _write_list(spec.beside("left_out.csv"), failures)
@@ -247,7 +250,7 @@ def _build(
 
 
 def _open_writer(spec: StoreSpec, originals: OriginalsState) -> PackedWriter | JpegWriter:
-    read = partial(read_image, channels=spec.channels, edge=spec.edge, enlarge=spec.enlarge)
+    read = partial(read_image, channels=spec.channels, scaling=spec.scaling)
     if spec.kind == "packed":
         return PackedWriter(spec.path, spec.channels, read)
     return JpegWriter(spec.path, spec.part, originals.names, spec.channels, read)
@@ -260,7 +263,7 @@ def _describe(
     return StoreReport(
         num_images=len(entries),
         num_built=num_built,
-        num_small=int(((shortest > 0) & (shortest < spec.edge)).sum()),
+        num_small=int(((shortest > 0) & (shortest < spec.scaling.edge)).sum()),
         num_bytes=_num_bytes(spec, entries) if is_final else 0,
         failures=failures,
         is_final=is_final,

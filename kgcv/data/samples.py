@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -17,9 +16,10 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from kgcv.config.schema import DataConfig, SplitConfig, TrainSourceConfig
+from kgcv.data.columns import doubled, raise_problems, read_groups, read_split_cells, read_weights
 from kgcv.data.csv_table import CsvTable, quoted, read_csv_table
 from kgcv.data.images import IMAGE_SUFFIXES
-from kgcv.errors import ConfigError, DataError, listed
+from kgcv.errors import ConfigError, DataError
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,9 @@ def read_train_samples(data: DataConfig, split: SplitConfig) -> SampleTable:
     else:
         samples = _table_samples(read_csv_table(root / source.labels), images, data)
     if split.kind == "column":
-        return replace(samples, split_marks=_column_marks(samples.ids, data, split))
+        samples = replace(samples, split_marks=read_split_cells(samples.ids, data, split, split.column))
+    if split.group_column is not None:
+        samples = replace(samples, groups=read_groups(samples.ids, data, split, split.group_column))
     return samples
 
 
@@ -118,39 +120,6 @@ def find_images(folder: Path, suffix: str) -> dict[str, Path]:
     others = [name for name in names if not name.endswith(suffix)]
     raise_problems(f"{folder}", {f"images whose name does not end in the suffix {suffix!r}": others})
     return {name.removesuffix(suffix): folder / name for name in names}
-
-
-def doubled(names: Iterable[str]) -> list[str]:
-    """The names that occur more than once, each once."""
-    return [name for name, count in Counter(names).items() if count > 1]
-
-
-def raise_problems(subject: str, problems: Mapping[str, Sequence[str]]) -> None:
-    """Raise one DataError that lists, for each kind of problem, its first ten cases and their count.
-
-    Raises:
-        DataError: at least one kind has cases.
-    """
-    lines = [f"  {kind} ({len(cases)}): {listed(cases)}" for kind, cases in problems.items() if cases]
-    if lines:
-        raise DataError("\n".join([f"{subject}:", *lines]))
-
-
-def match_rows(table: CsvTable, id_column: str, column: str, ids: Sequence[str]) -> tuple[str, ...]:
-    """The cells of `column` for `ids`, in their order.
-
-    Raises:
-        DataError: a column is missing, or the table's ids are not exactly `ids`, each once.
-    """
-    named, known = table.column(id_column), set(ids)
-    cells = dict(zip(named, table.column(column), strict=True))
-    problems = {
-        "ids that occur more than once": doubled(named),
-        "samples without a row": [name for name in ids if name not in cells],
-        "rows of no sample": [name for name in cells if name not in known],
-    }
-    raise_problems(f"{table.path} and the samples", problems)
-    return tuple(cells[name] for name in ids)
 
 
 def _image_names(folder: Path, suffix: str) -> Iterable[str]:
@@ -239,12 +208,14 @@ def _table_samples(table: CsvTable, images: Images, data: DataConfig) -> SampleT
         ],
     }
     raise_problems(f"{table.path} and the images", problems)
+    weight_column = data.train.weight_column
     return SampleTable(
         ids=ids,
         paths=tuple(paths[name] for name in ids),
         labels=_split_labels(cells, data),
         label_columns=label_columns,
         split_marks=tuple(marks[name] for name in ids) if "valid" in images else None,
+        weights=None if weight_column is None else read_weights(table, weight_column, ids),
     )
 
 
@@ -274,16 +245,3 @@ def _split_labels(rows: Sequence[tuple[str, ...]], data: DataConfig) -> tuple[tu
         return tuple(rows)
     separator = data.train.label_separator
     return tuple(tuple(tag.strip() for tag in row[0].split(separator) if tag.strip()) for row in rows)
-
-
-def _column_marks(ids: Sequence[str], data: DataConfig, split: SplitConfig) -> tuple[str, ...]:
-    """The split column's text for each id."""
-    source = data.train
-    if split.file is not None:
-        table = read_csv_table(Path(split.file))
-        id_column = source.id_column if source.id_column in table.names else "id"
-    else:
-        assert source.labels is not None, "the config's rules see to it"
-        table = read_csv_table(Path(data.root) / source.labels)
-        id_column = source.id_column or table.names[0]
-    return match_rows(table, id_column, split.column, ids)

@@ -66,7 +66,7 @@ class Predictor:
         start = 0
         for piece, batch in zip(pieces, self.inputs.read(requests), strict=True):
             if (signal := self.should_stop()) is not None:
-                raise StopRequested(signal, "stopped while predicting; nothing was written")
+                raise StopRequested(signal, "stopped while predicting; what was finished before is kept")
             for view, weight in zip(views, weights, strict=True):
                 ready = self.inputs.ready(batch, view.changes(piece))
                 with self.runtime.autocast():

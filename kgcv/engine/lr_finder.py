@@ -19,6 +19,7 @@ from kgcv.engine.plan import StagePlan, StepPlan, batch_requests
 from kgcv.engine.progress import debiased, decayed
 from kgcv.engine.randomness import preserved_generators, seed_step
 from kgcv.engine.runtime import Runtime
+from kgcv.engine.samples import Samples
 from kgcv.engine.step import Stepper
 from kgcv.errors import ConfigError, StopRequested
 from kgcv.events import Reporter, StopCheck, TaskAdvanced, TaskDone, TaskStarted
@@ -84,15 +85,14 @@ class LrFinder:
     reporter: Reporter
     should_stop: StopCheck
 
-    def run(self, inputs: Inputs, rows: np.ndarray, targets: np.ndarray, sweep: Sweep) -> LrCurve:
+    def run(self, inputs: Inputs, samples: Samples, sweep: Sweep) -> LrCurve:
         """Train with ever larger rates until the loss diverges; a small data set is visited again and again.
 
         The rates of the layer groups keep the ratios they have in the stage.
 
         Args:
             inputs: of the stage.
-            rows: `(n,)` int64, rows that train.
-            targets: for all rows of the inputs.
+            samples: which of the inputs' rows train, and what they are taught.
             sweep: the rates.
 
         Raises:
@@ -106,7 +106,8 @@ class LrFinder:
         steps = list(islice(self._endless_steps(), sweep.num_steps))
         self.reporter.report(TaskStarted("lr-find", len(steps), unit="steps"))
         with preserved_generators():
-            losses = self._sweep(stepper, steps, inputs.read(batch_requests(steps, rows)), targets[rows], sweep)
+            batches = inputs.read(batch_requests(steps, samples.train_rows))
+            losses = self._sweep(stepper, steps, batches, samples, sweep)
         self.reporter.report(TaskDone("lr-find", f"{len(losses)} of {len(steps)} steps before the loss diverged"))
         return _curve(np.array(losses), sweep)
 
@@ -122,7 +123,7 @@ class LrFinder:
         stepper: Stepper,
         steps: list[StepPlan],
         batches: Iterator[Tensor],
-        targets: np.ndarray,
+        samples: Samples,
         sweep: Sweep,
     ) -> list[float]:
         """The loss of each step, the diverging one left out."""
@@ -135,7 +136,7 @@ class LrFinder:
                 raise StopRequested(signal, "lr-find stopped; nothing was changed")
             set_rates(optimizer, ratios, sweep.lr(index), None)
             seed_step(self.plan.seed, self.plan.index, 0, index)
-            truths = [torch.from_numpy(targets[p]).to(self.runtime.device) for p in step.positions]
+            truths = [torch.from_numpy(samples.taught(p)).to(self.runtime.device) for p in step.positions]
             loss = stepper.backward(step, [next(batches) for _ in step.positions], truths)
             running = decayed(running, loss)
             smoothed = debiased(running, index + 1)

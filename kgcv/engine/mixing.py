@@ -10,7 +10,7 @@ from torch import Tensor
 from kgcv.config.schema import AugmentConfig
 
 
-def build_mixup(config: AugmentConfig, num_classes: int) -> Mixup | None:
+def build_mixup(config: AugmentConfig) -> Mixup | None:
     """timm's mixing of a batch with its own reverse, or None if none was asked for.
 
     It draws from NumPy's global generator, which the trainer seeds before each step. Label smoothing is left to the
@@ -19,7 +19,7 @@ def build_mixup(config: AugmentConfig, num_classes: int) -> Mixup | None:
     if config.mixup == 0 and config.cutmix == 0:
         return None
     return Mixup(  # type: ignore[no-untyped-call]  # timm leaves it untyped
-        mixup_alpha=config.mixup, cutmix_alpha=config.cutmix, label_smoothing=0.0, num_classes=num_classes
+        mixup_alpha=config.mixup, cutmix_alpha=config.cutmix, label_smoothing=0.0
     )
 
 
@@ -29,17 +29,22 @@ def mix(mixup: Mixup, images: Tensor, targets: Tensor, num_classes: int) -> tupl
     Args:
         mixup: from `build_mixup`.
         images: `(B, C, S, S)` float32; changed in place.
-        targets: `(B,)` int64.
-        num_classes: C of the targets returned.
+        targets: `(B,)` int64, or `(B, num_classes)` float32: tags, or shares of classes.
+        num_classes: columns of the targets returned.
 
     Returns:
-        The images and `(B, C)` float32 class shares.
+        The images and `(B, num_classes)` float32: each row is a mean of two, in the shares of their pixels.
     """
+    shares = F.one_hot(targets, num_classes).float() if targets.ndim == 1 else targets
     even = len(images) // 2 * 2
     if even == 0:
-        return images, F.one_hot(targets, num_classes).float()
-    mixed, shares = mixup(images[:even], targets[:even])
+        return images, shares
+    # timm knows only one class an image. Taking each image for a class of its own, it tells which image has which
+    # share in which, and that mixes targets of any kind.
+    mixup.num_classes = even
+    mixed, parts = mixup(images[:even], torch.arange(even, device=images.device))
+    mixed_shares = parts.to(shares.dtype) @ shares[:even]
     if even == len(images):
-        return mixed, shares
+        return mixed, mixed_shares
     images[:even] = mixed
-    return images, torch.cat([shares, F.one_hot(targets[even:], num_classes).to(shares.dtype)])
+    return images, torch.cat([mixed_shares, shares[even:]])

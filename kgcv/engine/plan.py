@@ -13,7 +13,7 @@ from kgcv.data.augment import NUM_DRAWS, Changes, draw_changes
 from kgcv.data.loader import BatchRequest
 from kgcv.data.resize import stored_edge
 from kgcv.engine.inputs import split_rows
-from kgcv.engine.randomness import epoch_draws, epoch_order
+from kgcv.engine.randomness import epoch_draws, epoch_order, weighted_order
 from kgcv.engine.schedule import StageSchedule, cycle_epochs
 
 
@@ -64,6 +64,8 @@ class StagePlan:
     keep_optimizer: bool
     keep_weights: bool
     precompute: bool
+    chances: np.ndarray | None = None
+    """`(num_train,)` float64 adding up to 1: how often each training image is drawn; None visits each once."""
 
     @property
     def steps_per_epoch(self) -> int:
@@ -76,13 +78,29 @@ class StagePlan:
 
     def steps(self, epoch: int, first: int = 0) -> Iterator[StepPlan]:
         """The steps of an epoch from number `first` on; a function of seed, stage and epoch alone."""
-        order = epoch_order(self.seed, self.index, epoch, self.num_train)
-        draws = epoch_draws(self.seed, self.index, epoch, self.num_train, NUM_DRAWS)
+        order = self._order(epoch)
         batches = _without_lone_image(split_rows(order, self.batch_size))
+        drawn = split_rows(self._draws(epoch, order), self.batch_size)
         for index in range(first, self.steps_per_epoch):
-            positions = tuple(batches[index * self.accumulate : (index + 1) * self.accumulate])
-            changes = tuple(draw_changes(draws[batch], self.augment) for batch in positions)
+            chosen = slice(index * self.accumulate, (index + 1) * self.accumulate)
+            positions = tuple(batches[chosen])
+            changes = tuple(draw_changes(rows, self.augment) for rows in drawn[chosen][: len(positions)])
             yield StepPlan(index, positions, changes, sum(map(len, positions)))
+
+    def _order(self, epoch: int) -> np.ndarray:
+        """The training image of each place in the epoch, `(num_train,)` int64."""
+        if self.chances is not None:
+            return weighted_order(self.seed, self.index, epoch, self.chances)
+        return epoch_order(self.seed, self.index, epoch, self.num_train)
+
+    def _draws(self, epoch: int, order: np.ndarray) -> np.ndarray:
+        """The augmentation of each place in the epoch, `(num_train, NUM_DRAWS)`.
+
+        It belongs to the image where each comes once, so that batch sizes do not matter, and to the place where an
+        image may come again, so that it comes changed.
+        """
+        draws = epoch_draws(self.seed, self.index, epoch, self.num_train, NUM_DRAWS)
+        return draws if self.chances is not None else draws[order]
 
 
 def batch_requests(steps: Iterable[StepPlan], rows: np.ndarray) -> Iterator[BatchRequest]:
@@ -92,8 +110,13 @@ def batch_requests(steps: Iterable[StepPlan], rows: np.ndarray) -> Iterator[Batc
             yield BatchRequest(rows[positions], changes.offsets)
 
 
-def plan_stage(config: Config, index: int, num_train: int, num_groups: int) -> StagePlan:
-    """The plan of stage `index` for `num_train` images and a model of `num_groups` layer groups."""
+def plan_stage(
+    config: Config, index: int, num_train: int, num_groups: int, chances: np.ndarray | None = None
+) -> StagePlan:
+    """The plan of stage `index` for `num_train` images and a model of `num_groups` layer groups.
+
+    `chances` are those of `StagePlan`.
+    """
     stage, train = config.stages[index], config.train
     batch_size = stage.batch_size or train.batch_size
     frozen = num_groups - 1 if stage.frozen else (stage.frozen_groups or 0)
@@ -117,6 +140,7 @@ def plan_stage(config: Config, index: int, num_train: int, num_groups: int) -> S
         keep_optimizer=stage.keep_optimizer,
         keep_weights=stage.keep_stage_weights,
         precompute=stage.precompute,
+        chances=chances,
     )
 
 

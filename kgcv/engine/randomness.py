@@ -30,6 +30,18 @@ def epoch_order(seed: int, stage: int, epoch: int, num_samples: int) -> np.ndarr
     return stream(seed, Purpose.ORDER, stage, epoch).permutation(num_samples)
 
 
+def weighted_order(seed: int, stage: int, epoch: int, chances: np.ndarray) -> np.ndarray:
+    """As many draws as there are samples, each sample with its own chance, with replacement: `(N,)` int64.
+
+    Args:
+        seed: the run's.
+        stage: from 0.
+        epoch: from 0.
+        chances: `(N,)` float64, adding up to 1.
+    """
+    return stream(seed, Purpose.ORDER, stage, epoch).choice(len(chances), size=len(chances), p=chances)
+
+
 def epoch_draws(seed: int, stage: int, epoch: int, num_samples: int, num_draws: int) -> np.ndarray:
     """`(num_samples, num_draws)` float64 in [0, 1): row i belongs to sample i, in whatever batch it lands."""
     return stream(seed, Purpose.AUGMENT, stage, epoch).random((num_samples, num_draws))

@@ -33,7 +33,7 @@ class Stepper:
         self.objective = objective
         self.inputs = inputs
         self.runtime = runtime
-        self.mixup = build_mixup(plan.augment, objective.num_classes)
+        self.mixup = build_mixup(plan.augment)
 
     def backward(self, step: StepPlan, batches: Sequence[Tensor], targets: Sequence[Tensor]) -> float:
         """Set the gradients of a step, as if its batches were one.

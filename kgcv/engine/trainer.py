@@ -33,13 +33,14 @@ from kgcv.engine.plan import StagePlan, StepPlan, batch_requests
 from kgcv.engine.progress import Progress
 from kgcv.engine.randomness import preserved_generators, seed_step
 from kgcv.engine.runtime import Runtime
+from kgcv.engine.samples import Samples
 from kgcv.engine.step import Stepper
 from kgcv.errors import CheckpointError, StopRequested, TrainingDivergedError, listed
 from kgcv.events import EpochDone, Reporter, StageDone, StageStarted, StepDone, StopCheck
 from kgcv.model.checkpoint import WeightsCard
 from kgcv.model.heads import Objective
 from kgcv.model.vision import VisionModel
-from kgcv.scoring.metrics import Metric
+from kgcv.scoring.metrics import Scorer
 
 
 class Pace(NamedTuple):
@@ -47,18 +48,6 @@ class Pace(NamedTuple):
 
     seconds: float
     num_images: int
-
-
-@dataclass(frozen=True, slots=True)
-class Samples:
-    """Which samples train, which validate, and what they are."""
-
-    targets: np.ndarray
-    """`(N,)` int64 or `(N, C)` float32, for all samples."""
-    train_rows: np.ndarray
-    """`(n,)` int64."""
-    valid_rows: np.ndarray
-    class_names: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -69,7 +58,7 @@ class Trainer:
     objective: Objective
     config: TrainConfig
     samples: Samples
-    metrics: tuple[Metric, ...]
+    metrics: tuple[Scorer, ...]
     """Computed after each epoch; the first, the competition's, decides which weights are best."""
     runtime: Runtime
     folder: FoldFolder
@@ -152,7 +141,7 @@ class Trainer:
             self._take_step(plan, stepper, step, [next(batches) for _ in step.positions])
 
     def _targets(self, positions: np.ndarray) -> Tensor:
-        return torch.from_numpy(self.samples.targets[self.samples.train_rows[positions]]).to(self.runtime.device)
+        return torch.from_numpy(self.samples.taught(positions)).to(self.runtime.device)
 
     def _take_step(self, plan: StagePlan, stepper: Stepper, step: StepPlan, batches: list[Tensor]) -> None:
         assert self.optimizer is not None, "fit() builds the optimizer"
@@ -190,20 +179,16 @@ class Trainer:
 
     def _end_epoch(self, plan: StagePlan, predictor: Predictor, pace: Pace) -> None:
         """Validate, note the scores, keep the weights if they are the best, save the state."""
-        try:
-            values = predictor.predict(self.samples.valid_rows)
-        except StopRequested as stop:
-            self._save_and_stop(stop.exit_code - 128, plan)
-        targets = self.samples.targets[self.samples.valid_rows]
-        scores = {metric.name: metric.score(targets, values) for metric in self.metrics}
+        valid_loss, scores = self._validate(plan, predictor)
         progress = self.progress
-        is_best = self._note_score(scores[self.metrics[0].name])
+        # Without validation samples the last weights are the best there are.
+        is_best = not scores or self._note_score(scores[self.metrics[0].name])
         event = EpochDone(
             stage=plan.index,
             epoch=progress.epoch,
             num_epochs=plan.num_epochs,
             train_loss=progress.loss_sum / progress.num_images,
-            valid_loss=self.objective.mean_loss(values, targets),
+            valid_loss=valid_loss,
             scores=scores,
             lr=plan.lrs[-1] * plan.schedule.lr_factor(progress.stage_steps - 1),
             seconds=pace.seconds,
@@ -212,12 +197,25 @@ class Trainer:
         )
         progress.record(event, plan.image_size)
         if is_best:
-            card = self._card(plan, event.epoch, scores[self.metrics[0].name])
+            card = self._card(plan, event.epoch, scores.get(self.metrics[0].name))
             self.folder.write_best(self.model_in_use, card, scores)
         progress.end_epoch()
         self.save()
         self.reporter.report(event)
         self._stop_if_asked(plan)
+
+    def _validate(self, plan: StagePlan, predictor: Predictor) -> tuple[float | None, dict[str, float]]:
+        """The loss and every score on the whole validation set; nothing where there is none."""
+        samples = self.samples
+        if not len(samples.valid_rows):
+            return None, {}
+        try:
+            values = predictor.predict(samples.valid_rows)
+        except StopRequested as stop:
+            self._save_and_stop(stop.exit_code - 128, plan)
+        targets, ids = samples.valid_targets, samples.valid_ids
+        scores = {metric.name: metric.score(targets, values, ids) for metric in self.metrics}
+        return self.objective.mean_loss(values, targets), scores
 
     def _note_score(self, score: float) -> bool:
         """Whether `score` is the best of the run; counts epochs without a better one in this stage."""
@@ -236,7 +234,7 @@ class Trainer:
         """Whether early stopping ends this stage."""
         return 0 < self.config.early_stopping <= self.progress.epochs_without_gain
 
-    def _card(self, plan: StagePlan, epoch: int, score: float) -> WeightsCard:
+    def _card(self, plan: StagePlan, epoch: int, score: float | None) -> WeightsCard:
         return WeightsCard(
             task=self.objective.task,
             class_names=self.samples.class_names,
@@ -252,7 +250,7 @@ class Trainer:
     def _end_stage(self, plan: StagePlan) -> None:
         if plan.keep_weights:
             last = self.progress.history[-1]
-            card = self._card(plan, last["epoch"], last["scores"][self.metrics[0].name])
+            card = self._card(plan, last["epoch"], last["scores"].get(self.metrics[0].name))
             self.folder.write_stage(self.model_in_use, card)
         self.progress.end_stage()
         self.save()

@@ -34,7 +34,8 @@ class WeightsCard:
     stage: int
     epoch: int
     metric: str
-    score: float
+    score: float | None
+    """On the validation samples; None where there were none."""
 
 
 def save_weights(path: Path, model: VisionModel, card: WeightsCard) -> None:

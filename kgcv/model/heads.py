@@ -5,15 +5,15 @@ Shapes: B batch, F features, C classes (or numbers), O output units; O = C but f
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812  torch's own name for it
 from torch import Tensor, nn
 
 from kgcv.config.schema import ModelConfig, Task
 from kgcv.errors import ConfigError
+from kgcv.model.losses import Criterion, require_fitting
 
 LOG_FLOOR = float(np.finfo(np.float64).eps)
 """Probabilities nearer to 0 or 1 than this count as this far away, as in scikit-learn's `log_loss`."""
@@ -57,13 +57,17 @@ class Objective:
     """C: classes, or numbers to predict."""
     sigmoid_output: bool = False
     """Two classes from one output unit that gives the probability of the second class."""
-    label_smoothing: float = 0.0
+    criterion: Criterion = field(default_factory=Criterion)
+    """The training loss."""
 
     def __post_init__(self) -> None:
         if self.sigmoid_output and (self.task != "single" or self.num_classes != 2):
             raise ConfigError(
                 [f"model.binary_output: sigmoid needs two classes, but there are {self.num_classes} ({self.task})"]
             )
+        if self.sigmoid_output and (self.criterion.name != "auto" or self.criterion.class_weights):
+            raise ConfigError(["model.binary_output: sigmoid has its own loss; leave out train.loss and class_weights"])
+        require_fitting(self.criterion.name, self.task)
 
     @property
     def num_outputs(self) -> int:
@@ -73,25 +77,13 @@ class Objective:
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Mean training loss over the batch, a scalar.
 
-        Cross entropy (single), binary cross entropy (multi, or one sigmoid output), mean absolute error
-        (regression: the course's choice for numbers from images).
-
         Args:
             logits: `(B, O)` float.
             targets: `(B,)` int64 (single), or `(B, C)` float: class shares (single, after mixup), 0/1 or numbers.
         """
-        logits = logits.float()
         if self.sigmoid_output:
-            return F.binary_cross_entropy_with_logits(logits[:, 0], self._smooth(_share_of_second(targets)))
-        if self.task == "single":
-            return F.cross_entropy(logits, targets, label_smoothing=self.label_smoothing)
-        if self.task == "multi":
-            return F.binary_cross_entropy_with_logits(logits, self._smooth(targets))
-        return F.l1_loss(logits, targets)
-
-    def _smooth(self, shares: Tensor) -> Tensor:
-        """Move 0/1 targets towards 1/2 by the label smoothing."""
-        return shares * (1 - self.label_smoothing) + 0.5 * self.label_smoothing
+            return self.criterion.loss("multi", logits.float(), _share_of_second(targets)[:, None])
+        return self.criterion.loss(self.task, logits.float(), targets)
 
     def values(self, logits: Tensor) -> Tensor:
         """`(B, C)` float32: probabilities in [0, 1] (softmax or sigmoid), or numbers as they are."""
@@ -107,6 +99,8 @@ class Objective:
 
     def mean_loss(self, values: np.ndarray, targets: np.ndarray) -> float:
         """The loss of final predictions, a mean over all `N` samples; no label smoothing.
+
+        Log loss (single, multi) or mean absolute error, whatever loss trains: comparable between runs.
 
         Args:
             values: `(N, C)` float32 probabilities or numbers.

@@ -11,14 +11,16 @@ from typing import ParamSpec, TypeVar
 import numpy as np
 
 from kgcv.config.schema import Config, Task
+from kgcv.data.columns import doubled
 from kgcv.data.csv_table import read_csv_table
 from kgcv.data.images import ImageFacts
 from kgcv.data.inspection import Watch, find_twins, inspect_images
 from kgcv.data.labels import LabelSet, encode_labels
-from kgcv.data.samples import SampleTable, doubled, read_test_samples, read_train_samples
+from kgcv.data.samples import SampleTable, read_test_samples, read_train_samples
 from kgcv.data.splits import Split, make_split
 from kgcv.errors import DataError, listed
 from kgcv.events import Reporter, StopCheck
+from kgcv.recipes.balance import Balance, lacking_classes, measure_balance
 
 Arguments = ParamSpec("Arguments")
 Found = TypeVar("Found")
@@ -39,25 +41,12 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True)
-class ClassCount:
-    """Images of one class (or with one tag) in the two parts of fold 0."""
-
-    train: int
-    valid: int
-
-
-@dataclass(frozen=True, slots=True)
 class LabelReport:
     """What the labels say, and how the split divides them."""
 
     task: Task
-    num_folds: int
-    num_train: int
-    """Images that train in fold 0."""
-    num_valid: int
-    """Images that validate in fold 0."""
-    classes: dict[str, ClassCount]
-    """By class name; empty for regression."""
+    balance: Balance
+    """Without a split, all samples train."""
     numbers: dict[str, Spread]
     """By column; empty but for regression."""
 
@@ -140,46 +129,34 @@ def check(config: Config, reporter: Reporter, should_stop: StopCheck) -> CheckRe
     data, watch = config.data, Watch(reporter, should_stop, config.train.workers)
     train = findings.attempt(read_train_samples, data, config.split) or _NOTHING
     test = (findings.attempt(read_test_samples, data) if data.test else None) or _NOTHING
-    labels = _look_at_labels(train, config, findings) if train.ids else None
+    images, twins = _look_at_images(train, test, config.model.channels, watch)
+    labels = _look_at_labels(train, twins, config, findings) if train.ids else None
     if data.sample_submission is not None and test.ids:
         _compare_sample(Path(data.root) / data.sample_submission, test.ids, findings)
-    images = _look_at_images(train, test, config.model.channels, watch)
     _judge_images(images, findings)
     problems, warnings = tuple(findings.problems), tuple(findings.warnings)
     return CheckReport(len(train), len(test), labels, images, problems, warnings)
 
 
-def _look_at_labels(train: SampleTable, config: Config, findings: _Findings) -> LabelReport | None:
+def _look_at_labels(
+    train: SampleTable, twins: Sequence[tuple[int, ...]], config: Config, findings: _Findings
+) -> LabelReport | None:
     labels = findings.attempt(encode_labels, train, config.data.task)
     if labels is None:
         return None
-    split = findings.attempt(make_split, train, labels, config.split)
-    if split is None:
-        split = Split(np.full(len(train), -1), 1)
-    elif labels.task != "regression":
-        _judge_classes(labels, split, findings)
-    return LabelReport(
-        task=labels.task,
-        num_folds=split.num_folds,
-        num_train=len(split.train_rows(0)),
-        num_valid=len(split.valid_rows(0)),
-        classes=_class_counts(labels, split),
-        numbers=_number_spreads(labels),
-    )
+    findings.warnings += labels.notes
+    split = findings.attempt(make_split, train, labels, config.split, twins)
+    balance = measure_balance(train, labels, split or Split(np.full(len(train), -1), 1))
+    if split is not None:
+        for what, names in lacking_classes(balance):
+            findings.add_warning(what, names)
+    findings.add_warning("class names that differ only in case", _alike(labels))
+    return LabelReport(labels.task, balance, _number_spreads(labels))
 
 
-def _class_counts(labels: LabelSet, split: Split) -> dict[str, ClassCount]:
-    if labels.task == "regression":
-        return {}
-    train, valid = (_count_classes(labels, rows) for rows in (split.train_rows(0), split.valid_rows(0)))
-    return {name: ClassCount(int(train[row]), int(valid[row])) for row, name in enumerate(labels.class_names)}
-
-
-def _count_classes(labels: LabelSet, rows: np.ndarray) -> np.ndarray:
-    """Images of each class among `rows`, `(C,)`."""
-    if labels.task == "single":
-        return np.bincount(labels.targets[rows], minlength=len(labels.class_names))
-    return np.asarray(np.count_nonzero(labels.targets[rows], axis=0))
+def _alike(labels: LabelSet) -> list[str]:
+    lower = set(doubled(name.casefold() for name in labels.class_names))
+    return [repr(name) for name in labels.class_names if name.casefold() in lower]
 
 
 def _number_spreads(labels: LabelSet) -> dict[str, Spread]:
@@ -191,18 +168,6 @@ def _number_spreads(labels: LabelSet) -> dict[str, Spread]:
 def _spread(numbers: Iterable[float]) -> Spread:
     values = np.fromiter(numbers, dtype=np.float64)
     return Spread(float(values.min()), float(np.median(values)), float(values.max()))
-
-
-def _judge_classes(labels: LabelSet, split: Split, findings: _Findings) -> None:
-    names = np.array(labels.class_names)
-    folds = range(split.num_folds)
-    never_trained = np.any([_count_classes(labels, split.train_rows(fold)) == 0 for fold in folds], axis=0)
-    never_valid = np.all([_count_classes(labels, split.valid_rows(fold)) == 0 for fold in folds], axis=0)
-    findings.add_warning("classes without a training image in some fold", names[never_trained].tolist())
-    findings.add_warning("classes without a validation image", names[never_valid].tolist())
-    lower = set(doubled(name.casefold() for name in labels.class_names))
-    alike = [repr(name) for name in labels.class_names if name.casefold() in lower]
-    findings.add_warning("class names that differ only in case", alike)
 
 
 def _compare_sample(path: Path, test_ids: Sequence[str], findings: _Findings) -> None:
@@ -223,21 +188,28 @@ def _compare_sample(path: Path, test_ids: Sequence[str], findings: _Findings) ->
     findings.add_problem(f"{path}: test images without a row", sorted(known - asked))
 
 
-def _look_at_images(train: SampleTable, test: SampleTable, channels: int, watch: Watch) -> ImageReport:
+def _look_at_images(
+    train: SampleTable, test: SampleTable, channels: int, watch: Watch
+) -> tuple[ImageReport, list[tuple[int, ...]]]:
+    """What the files are, and the rows of those labelled images that are the same byte for byte."""
     paths = train.paths + test.paths
     results = inspect_images(paths, channels, watch)
     facts = [result for result in results if isinstance(result, ImageFacts)]
-    readable = [row for row, result in enumerate(results) if isinstance(result, ImageFacts)]
-    twins = find_twins([paths[row] for row in readable], watch)
-    described = [_describe_twins([readable[row] for row in group], train, test) for group in twins]
-    return ImageReport(
+    twins = find_twins(paths, watch)
+    report = ImageReport(
         width=_spread(fact.width for fact in facts) if facts else None,
         height=_spread(fact.height for fact in facts) if facts else None,
         modes=dict(Counter(fact.mode for fact in facts).most_common()),
         num_rotated=sum(fact.is_rotated for fact in facts),
         unreadable=tuple(str(result) for result in results if isinstance(result, DataError)),
-        twins=tuple(group for group in described if group.train),
+        twins=tuple(
+            _describe_twins(group, train, test)
+            for group in twins
+            if group[0] < len(train) and isinstance(results[group[0]], ImageFacts)
+        ),
     )
+    labelled = [tuple(row for row in group if row < len(train)) for group in twins]
+    return report, [group for group in labelled if len(group) > 1]
 
 
 def _describe_twins(rows: Sequence[int], train: SampleTable, test: SampleTable) -> Twins:

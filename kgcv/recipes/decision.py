@@ -1,41 +1,190 @@
-"""The decision of a run: which threshold turns its probabilities into tags."""
+"""The decision rule of a run: fitted to its out-of-fold predictions, scored honestly, kept in `thresholds.json`."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from kgcv.config.schema import Config
-from kgcv.errors import DataError
+from kgcv.data.predictions import Predictions, read_predictions
+from kgcv.errors import DataError, listed
 from kgcv.files import read_json, write_json
-from kgcv.scoring.thresholds import fit_threshold
+from kgcv.recipes.blend_members import NUM_PARTS, read_parts
+from kgcv.recipes.decision_terms import find_score, plan_decision
+from kgcv.recipes.run_folder import RunFolder
+from kgcv.scoring.decisions import DecisionRule
+from kgcv.scoring.rules import Evidence, RuleScores, Terms, fit_rules, fixed_rule, judge_rules
+
+ROUNDING = 1e-6
+"""How far a probability may lie outside [0, 1], as means of float32 values do by rounding; it is clipped."""
 
 
-def note_threshold(run: Path, config: Config, targets: np.ndarray, values: np.ndarray) -> None:
-    """Fit the threshold on validation predictions and keep it in `thresholds.json`, if the config asks for one.
+@dataclass(frozen=True, slots=True)
+class DecideResult:
+    """The rule of a run, and what it and the other rules score; the content of `thresholds.json`."""
+
+    rule: str
+    """`fixed`, `global`, `per_class` or `prevalence`."""
+    fitted_on: str | None
+    """What all rules but `fixed` were fitted to and all scores computed on; None: a fixed rule without scores."""
+    thresholds: dict[str, float | None]
+    """By class name; None in an exclusive group, where no threshold acts."""
+    exclusive: tuple[tuple[str, ...], ...]
+    never_empty: bool
+    fixed_threshold: float
+    """What the rule is compared with."""
+    metric: str | None = None
+    """None: the competition's metric does not score tags, so there are no scores."""
+    fixed: float | None = None
+    """The score with the fixed threshold."""
+    in_sample: float | None = None
+    """The rule's score on the samples it was fitted to: optimistic."""
+    cross_fitted: float | None = None
+    """The rule's score with each fold decided by a rule fitted to the others: the one to believe."""
+    rules: dict[str, RuleScores] = field(default_factory=dict)
+    """Every rule side by side."""
+    like: str | None = None
+    """The run whose rule and scores these are, if another's."""
+
+
+def decide_run(run: Path, config: Config) -> DecideResult | None:
+    """Fit the rule that `config` asks for to the run's out-of-fold predictions and write `thresholds.json`.
+
+    A fixed rule is written for a run without such predictions too, without scores. `never_empty` is applied after
+    the fit.
 
     Args:
-        run: the run folder.
-        config: `decision.thresholds` says whether.
-        targets: `(N, C)` of 0 and 1 (task `multi`); other tasks have no threshold.
-        values: `(N, C)` float32 probabilities.
-    """
-    if config.decision.thresholds == "global" and targets.ndim == 2:
-        fitted = fit_threshold(targets, values, config.decision.threshold)
-        write_json(run / "thresholds.json", {"rule": "global", "fitted_on": "valid", **asdict(fitted)})
+        run: the run folder, with labels.npz, oof.npz and split.csv. A split of a single fold is cut into five parts
+            by position.
+        config: `decision`, and `train.metric` where `decision.metric` is not given.
 
-
-def decided_threshold(run: Path, config: Config) -> float:
-    """The threshold for a run's submission: the config's, or the one fitted on its validation predictions.
+    Returns:
+        None for tasks other than `multi`, which need no rule.
 
     Raises:
-        DataError: it should have been fitted and was not.
+        ConfigError: see `plan_decision`.
+        DataError: a file is missing or does not fit the others.
     """
+    folder = RunFolder(run)
+    truth = read_predictions(folder.labels_file)
+    if truth.task != "multi":
+        return None
+    terms = plan_decision(config, truth.class_names)
+    if folder.predictions("oof").is_file():
+        return _write(folder, _fit(folder, config, terms, truth))
     if config.decision.thresholds == "fixed":
-        return config.decision.threshold
-    file = run / "thresholds.json"
+        return _write(folder, _describe(config, terms, truth.class_names, fixed_rule(terms), None))
+    raise DataError(
+        f"{folder.predictions('oof')}: is not there, and {config.decision.thresholds} thresholds are fitted to it; "
+        f"train all folds, or take the rule of another run: kgcv decide {run} --like OTHER_RUN"
+    )
+
+
+def copy_rule(run: Path, other: Path) -> DecideResult:
+    """Give `run` the decision rule of the run `other`, scores of `other` included.
+
+    Raises:
+        DataError: `other` has no rule, or another set of classes.
+    """
+    folder = RunFolder(run)
+    truth = read_predictions(folder.labels_file)
+    read_rule(other, truth.class_names)
+    content = read_json(RunFolder(other).thresholds_file)
+    changes = {
+        "exclusive": tuple(map(tuple, content["exclusive"])),
+        "rules": {name: RuleScores(**scores) for name, scores in content["rules"].items()},
+        "like": str(other),
+    }
+    result = DecideResult(**{**content, **changes})
+    return _write(folder, result)
+
+
+def read_rule(run: Path, class_names: Sequence[str]) -> DecisionRule:
+    """The decision rule of a run for predictions with the columns `class_names`.
+
+    Raises:
+        DataError: the run has no rule yet, or one for another set of classes.
+    """
+    file = RunFolder(run).thresholds_file
     if not file.is_file():
-        raise DataError(f"{file}: is not there; fit it with: kgcv tta {run} --split valid")
-    return float(read_json(file)["threshold"])
+        raise DataError(f"{file}: is not there; make it with: kgcv decide {run}")
+    content = read_json(file)
+    try:
+        thresholds, exclusive = content["thresholds"], content["exclusive"]
+        if set(thresholds) != set(class_names):
+            raise DataError(f"{file}: decides on the classes {listed(thresholds)}, not {listed(class_names)}")
+        return DecisionRule(
+            np.array([thresholds[name] for name in class_names], dtype=np.float64),
+            tuple(tuple(class_names.index(name) for name in group) for group in exclusive),
+            bool(content["never_empty"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{file}: is no decision rule; make it again with: kgcv decide {run}") from error
+
+
+def _fit(folder: RunFolder, config: Config, terms: Terms, truth: Predictions) -> DecideResult:
+    oof = _read_probabilities(folder.predictions("oof"), truth.class_names)
+    evidence, fitted_on = _gather(folder, truth, oof)
+    rules = fit_rules(evidence, np.ones(len(oof.ids), dtype=bool), terms)
+    result = _describe(config, terms, truth.class_names, rules[config.decision.thresholds], fitted_on)
+    found = find_score(config, terms, truth.class_names, oof.ids)
+    if found is None:
+        return result
+    metric, score = found
+    scores = judge_rules(evidence, terms, rules, score)
+    chosen = scores[config.decision.thresholds]
+    return replace(
+        result,
+        metric=metric,
+        fixed=scores["fixed"].in_sample,
+        in_sample=chosen.in_sample,
+        cross_fitted=chosen.cross_fitted,
+        rules=scores,
+    )
+
+
+def _read_probabilities(file: Path, class_names: Sequence[str]) -> Predictions:
+    oof = read_predictions(file)
+    is_wrong = ~((oof.values >= -ROUNDING) & (oof.values <= 1 + ROUNDING)).all(axis=1)
+    if is_wrong.any():
+        raise DataError(f"{file}: has no probabilities at the ids {listed(np.array(oof.ids)[is_wrong].tolist())}")
+    return replace(oof, values=oof.values.clip(0, 1)).aligned(oof.ids, class_names, str(file))
+
+
+def _gather(folder: RunFolder, truth: Predictions, oof: Predictions) -> tuple[Evidence, str]:
+    """What the rules are fitted to, and a description of it."""
+    split_file = folder.split_file if folder.split_file.is_file() else None
+    parts = read_parts(split_file, oof.ids)
+    known = set(oof.ids)
+    others = np.array([name not in known for name in truth.ids])
+    evidence = Evidence(
+        targets=truth.aligned(oof.ids, oof.class_names, str(folder.labels_file)).values > 0,
+        values=oof.values,
+        parts=parts,
+        other_targets=truth.values[others] > 0,
+    )
+    by_position = np.array_equal(parts, np.arange(len(parts)) % NUM_PARTS)
+    kind = "parts by position" if by_position else "folds"
+    return evidence, f"oof.npz: {len(oof.ids)} samples in {len(np.unique(parts))} {kind}"
+
+
+def _describe(
+    config: Config, terms: Terms, class_names: Sequence[str], rule: DecisionRule, fitted_on: str | None
+) -> DecideResult:
+    values = [None if np.isnan(threshold) else float(threshold) for threshold in rule.thresholds]
+    return DecideResult(
+        rule=config.decision.thresholds,
+        fitted_on=fitted_on,
+        thresholds=dict(zip(class_names, values, strict=True)),
+        exclusive=config.decision.exclusive,
+        never_empty=rule.never_empty,
+        fixed_threshold=terms.fixed,
+    )
+
+
+def _write(folder: RunFolder, result: DecideResult) -> DecideResult:
+    write_json(folder.thresholds_file, asdict(result))
+    return result

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kgcv.config.schema import Config
+from kgcv.data.inspection import Watch
 from kgcv.engine.lr_finder import LrCurve, LrFinder, LrSuggestions, Sweep, suggest
 from kgcv.errors import ConfigError
 from kgcv.events import Reporter, StopCheck
@@ -35,12 +36,11 @@ def find_learning_rate(
     """
     if stage >= len(config.stages):
         raise ConfigError([f"--stage {stage}: the config has stages 0 to {len(config.stages) - 1}"])
-    bench = set_up(config, load_dataset(config), reporter, should_stop)
-    rows = bench.train_rows(fold=0)
-    plan = bench.plan(stage, len(rows))
-    inputs = bench.stage_inputs(plan, fold=0)
-    finder = LrFinder(bench.model, bench.objective, config.train, plan, bench.runtime, reporter, should_stop)
-    curve = finder.run(inputs, rows, bench.dataset.labels.targets, sweep)
+    dataset = load_dataset(config, None, Watch(reporter, should_stop, config.train.workers))
+    bench = set_up(config, dataset, reporter, should_stop)
+    plan, samples = bench.plan(stage, fold=0), bench.fold_samples(fold=0)
+    finder = LrFinder(bench.model, bench.fold_objective(0), config.train, plan, bench.runtime, reporter, should_stop)
+    curve = finder.run(bench.stage_inputs(plan, fold=0), samples, sweep)
     write_text(csv_file, _as_csv(curve))
     return LrFindResult(curve, suggest(curve), csv_file)
 

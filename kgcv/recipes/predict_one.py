@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from kgcv.data.originals import OriginalImages
+from kgcv.data.resize import scaling_of
 from kgcv.errors import DataError
 from kgcv.events import Silent, never_stop
 from kgcv.recipes.run_folder import RunFolder
@@ -36,7 +37,7 @@ def predict_images(run: RunFolder, paths: Sequence[Path], fold: int = 0) -> tupl
             raise DataError(f"{path}: no such file")
     trained = load_trained(run, fold)
     card = trained.card
-    source = OriginalImages(tuple(paths), card.channels, card.edge, enlarge=trained.config.resize.enlarge)
+    source = OriginalImages(tuple(paths), card.channels, scaling_of(trained.config.resize, card.edge))
     values = trained.predictor(source, Silent(), never_stop).predict(np.arange(len(paths)))
     results = []
     for path, row in zip(paths, values.tolist(), strict=True):

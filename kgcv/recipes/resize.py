@@ -61,7 +61,7 @@ def resize(
         start = time.perf_counter()
         report = build_store(samples, spec, reporter, should_stop, config.train.workers, skip_bad)
         seconds = time.perf_counter() - start
-        results.append(StoreResult(spec.part, image_size, spec.edge, spec.path, seconds, report))
+        results.append(StoreResult(spec.part, image_size, spec.scaling.edge, spec.path, seconds, report))
         _warn(spec, report, reporter)
     return tuple(results)
 
@@ -90,7 +90,7 @@ def _wanted_stores(config: Config) -> Iterator[tuple[SampleTable, StoreSpec, int
 
 def _warn(spec: StoreSpec, report: StoreReport, reporter: Reporter) -> None:
     if report.num_small:
-        found = f"{report.num_small} of {report.num_images} {spec.part} images are smaller than {spec.edge}"
+        found = f"{report.num_small} of {report.num_images} {spec.part} images are smaller than {spec.scaling.edge}"
         effect = "pixels: stored as they are and enlarged when read (resize.enlarge: true stores them enlarged)"
         reporter.report(Message(f"{found} {effect}", level="warning"))
     if report.is_final and report.failures:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kgcv.config.load import dump_config, load_config
 from kgcv.config.schema import Config
-from kgcv.errors import CheckpointError, DataError
+from kgcv.errors import CheckpointError, DataError, StopRequested
 from kgcv.files import read_json, write_json, write_text
 
 if TYPE_CHECKING:
@@ -81,10 +85,35 @@ class RunFolder:
             raise CheckpointError(f"{self.path}: is not a run folder (it has no config.yaml)")
         return load_config(self.config_file)
 
+    @property
+    def sessions_file(self) -> Path:
+        """One JSON line for each process that trained here to its end or to a stop."""
+        return self.path / "sessions.jsonl"
+
+    def read_scores(self) -> dict[str, Any]:
+        """What stands in `scores.json`; empty before anything was scored."""
+        return read_json(self.scores_file) if self.scores_file.is_file() else {}
+
     def add_scores(self, name: str, scores: dict[str, object]) -> None:
         """Note `scores` under `name` in `scores.json`, beside what stands there."""
-        known = read_json(self.scores_file) if self.scores_file.is_file() else {}
+        known = self.read_scores()
         write_json(self.scores_file, {**known, name: {**known.get(name, {}), **scores}})
+
+
+@contextmanager
+def noted_session(run: RunFolder) -> Iterator[None]:
+    """Add a line to `sessions.jsonl` when the block ends: when it began, how many seconds it took, how it ended."""
+    started, clock, ended = _now(), time.perf_counter(), "failed"
+    try:
+        yield
+        ended = "finished"
+    except StopRequested:
+        ended = "stopped"
+        raise
+    finally:
+        line = {"started": started, "seconds": round(time.perf_counter() - clock, 1), "ended": ended}
+        with run.sessions_file.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(line) + "\n")
 
 
 def new_run(config: Config, stem: str, folder: Path | None) -> RunFolder:
@@ -114,7 +143,7 @@ def _environment() -> dict[str, object]:
 
     return {
         "command": sys.argv,
-        "started": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "started": _now(),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or "cpu",
@@ -122,6 +151,10 @@ def _environment() -> dict[str, object]:
         "versions": {name: _version(name) for name in _DESCRIBED},
         "git_commit": _git_commit(),
     }
+
+
+def _now() -> str:
+    return datetime.now().astimezone().isoformat(timespec="seconds")
 
 
 def _version(name: str) -> str | None:

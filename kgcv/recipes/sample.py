@@ -1,23 +1,40 @@
-"""Lays out an embedded data set as a competition hands it out, with a config beside it."""
+"""Lays out a sample as a competition hands it out, with a config beside it: unpacked, or painted on the spot."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+import os
 import re
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from kgcv.errors import DataError, listed
-from kgcv.files import unpack, write_text
+from kgcv.errors import DataError, StopRequested, listed
+from kgcv.events import Reporter, StopCheck, TaskAdvanced, TaskDone, TaskStarted
+from kgcv.files import read_json, unpack, write_json, write_text
 
-SAMPLE_NAMES = ("fashion",)
+if TYPE_CHECKING:
+    from kgcv.data.satellite import TileKey
+
+SAMPLE_NAMES = ("fashion", "satellite")
+
+TILE_QUALITY = 85
+"""JPEG quality of the sample `satellite`; a tile has about 17 kB."""
+
+USUAL_TAGS = "primary clear agriculture road water"
+"""What the sample submission of Planet's competition says of every tile."""
 
 _ROOT_LINE = re.compile(r"^(  root: ).*$", re.MULTILINE)
+
+_MAX_THREADS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +47,15 @@ class SampleResult:
     num_test: int
     is_new: bool
     """False if the folder already held the sample."""
+
+
+@dataclass(frozen=True, slots=True)
+class TileCounts:
+    """What the sample `satellite` is made of. A tile depends on the seed and its own number alone."""
+
+    num_train: int = 1200
+    num_test: int = 400
+    seed: int = 42
 
 
 def unpack_sample(name: str, folder: Path) -> SampleResult:
@@ -45,7 +71,7 @@ def unpack_sample(name: str, folder: Path) -> SampleResult:
     with resources.as_file(resources.files("kgcv") / "samples" / f"{name}.zip") as archive:
         with zipfile.ZipFile(archive) as content:
             checksums = {member.filename: member.CRC for member in content.infolist()}
-        missing = _find_missing(checksums, folder, config)
+        missing = _find_missing(checksums, folder, [config])
         if missing:
             _unpack_missing(archive, folder, missing)
     if not config.is_file():
@@ -54,14 +80,110 @@ def unpack_sample(name: str, folder: Path) -> SampleResult:
     return SampleResult(folder, config, num_train, num_test, is_new=bool(missing))
 
 
-def _find_missing(checksums: Mapping[str, int], folder: Path, config: Path) -> list[str]:
-    """The sample's files that are not in `folder`; a folder with files of something else is refused."""
+def paint_satellite(folder: Path, counts: TileCounts, reporter: Reporter, should_stop: StopCheck) -> SampleResult:
+    """Paint the sample `satellite` into `folder`, with `satellite.yaml` whose `data.root` is `folder`.
+
+    It is laid out as Planet's competition: `train-jpg/train_0.jpg`, ..., `train.csv`, `test-jpg/test_0.jpg`, ...,
+    `sample_submission.csv`. The true tags of the test tiles are kept apart in `solution.csv`, which nothing reads;
+    `satellite.json` notes the counts. Images are written before tables, each file whole; a killed call finishes
+    when it is made again, and paints only what is missing.
+
+    Raises:
+        DataError: `folder` holds something else or the sample with other counts, or is not a folder.
+        StopRequested: a signal asked for an end; the next call goes on from there.
+    """
+    note, config = folder / "satellite.json", folder / "satellite.yaml"
+    _check_note(note, counts)
+    tiles, tables = _tile_keys(counts), _tile_tables(counts)
+    checksums = {name: zlib.crc32(text.encode()) for name, text in tables.items()}
+    missing = _find_missing({**dict.fromkeys(tiles), **checksums}, folder, [note, config])
+    if missing:
+        write_json(note, asdict(counts))
+        _paint_missing(folder, tiles, set(missing), reporter, should_stop)
+        for name in (name for name in tables if name in missing):
+            write_text(folder / name, tables[name])
+    if not config.is_file():
+        write_text(config, _config_text("satellite", folder))
+    return SampleResult(folder, config, counts.num_train, counts.num_test, is_new=bool(missing))
+
+
+def _check_note(note: Path, counts: TileCounts) -> None:
+    """Refuse a folder that has been begun with other counts."""
+    if note.is_file() and (found := read_json(note)) != asdict(counts):
+        raise DataError(
+            f"{note.parent}: holds the sample with {_phrase(found)}, not with {_phrase(asdict(counts))}; "
+            "name a new or empty folder"
+        )
+
+
+def _phrase(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in counts.items())
+
+
+def _tile_keys(counts: TileCounts) -> dict[str, TileKey]:
+    """The tile of each image file."""
+    from kgcv.data.satellite import Part, TileKey
+
+    train = {f"train-jpg/train_{i}.jpg": TileKey(counts.seed, Part.TRAIN, i) for i in range(counts.num_train)}
+    test = {f"test-jpg/test_{i}.jpg": TileKey(counts.seed, Part.TEST, i) for i in range(counts.num_test)}
+    return train | test
+
+
+def _tile_tables(counts: TileCounts) -> dict[str, str]:
+    """The text of each table."""
+    from kgcv.data.satellite import Part, tile_tags
+
+    tags = {Path(name).stem: " ".join(tile_tags(key)) for name, key in _tile_keys(counts).items()}
+    ids = {part: [id_ for id_ in tags if id_.startswith(part.name.lower())] for part in Part}
+    return {
+        "train.csv": _table_text((id_, tags[id_]) for id_ in ids[Part.TRAIN]),
+        "sample_submission.csv": _table_text((id_, USUAL_TAGS) for id_ in ids[Part.TEST]),
+        "solution.csv": _table_text((id_, tags[id_]) for id_ in ids[Part.TEST]),
+    }
+
+
+def _table_text(rows: Iterable[Sequence[str]]) -> str:
+    stream = io.StringIO()
+    csv.writer(stream, lineterminator="\n").writerows([("image_name", "tags"), *rows])
+    return stream.getvalue()
+
+
+def _paint_missing(
+    folder: Path, tiles: Mapping[str, TileKey], missing: Collection[str], reporter: Reporter, should_stop: StopCheck
+) -> None:
+    from kgcv.data.images import write_jpeg
+    from kgcv.data.satellite import paint_tile
+
+    def paint(name: str) -> None:
+        write_jpeg(folder / name, paint_tile(tiles[name]), TILE_QUALITY)
+
+    names = [name for name in tiles if name in missing]
+    reporter.report(TaskStarted("satellite", len(tiles), unit="tiles", done=len(tiles) - len(names)))
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, _MAX_THREADS)) as pool:
+        try:
+            for _ in pool.map(paint, names):
+                reporter.report(TaskAdvanced(1))
+                if (signal_number := should_stop()) is not None:
+                    raise StopRequested(signal_number, "sample stopped; run the same command again to go on")
+        finally:
+            pool.shutdown(cancel_futures=True)
+    reporter.report(TaskDone("satellite"))
+
+
+def _find_missing(checksums: Mapping[str, int | None], folder: Path, more: Collection[Path]) -> list[str]:
+    """The sample's files that are not in `folder`; a folder with files of something else is refused.
+
+    Args:
+        checksums: CRC-32 of each file; None where any content will do, if there is some.
+        folder: where they belong.
+        more: other files that may lie there.
+    """
     if folder.exists() and not folder.is_dir():
         raise DataError(f"{folder}: is a file; name a new or empty folder")
     missing = [file for file in checksums if not (folder / file).is_file()]
-    foreign = [file for file in checksums.keys() - missing if _checksum(folder / file) != checksums[file]]
+    foreign = [file for file in checksums.keys() - missing if not _is_sound(folder / file, checksums[file])]
     if missing:
-        known = {folder / file for file in checksums} | {config}
+        known = {folder / file for file in checksums} | set(more)
         others = (path for path in folder.rglob("[!.]*") if path.is_file() and path not in known)
         foreign += [str(path.relative_to(folder)) for path in others]
     if foreign:
@@ -71,8 +193,8 @@ def _find_missing(checksums: Mapping[str, int], folder: Path, config: Path) -> l
     return missing
 
 
-def _checksum(path: Path) -> int:
-    return zlib.crc32(path.read_bytes())
+def _is_sound(path: Path, checksum: int | None) -> bool:
+    return path.stat().st_size > 0 if checksum is None else zlib.crc32(path.read_bytes()) == checksum
 
 
 def _unpack_missing(archive: Path, folder: Path, missing: list[str]) -> None:

@@ -7,7 +7,8 @@ from kgcv.engine.plan import plan_stage
 from kgcv.errors import ConfigError
 from kgcv.model.summary import ModelSummary, summarize
 from kgcv.model.vision import check_image_size
-from kgcv.recipes.workbench import build_network, build_objective, load_dataset
+from kgcv.recipes.targets import build_objective
+from kgcv.recipes.workbench import build_network, load_labelled
 
 
 def summarize_config(config: Config, stage: int) -> ModelSummary:
@@ -19,7 +20,7 @@ def summarize_config(config: Config, stage: int) -> ModelSummary:
     """
     if stage >= len(config.stages):
         raise ConfigError([f"--stage {stage}: the config has stages 0 to {len(config.stages) - 1}"])
-    objective = build_objective(config, load_dataset(config).labels)
+    objective = build_objective(config, load_labelled(config)[1])
     model = build_network(config, objective)
     plan = plan_stage(config, stage, num_train=2, num_groups=model.num_groups)
     check_image_size(config.model.name, model.body, config.model.channels, plan.image_size)

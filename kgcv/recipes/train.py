@@ -5,21 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from kgcv.config.schema import Config
-from kgcv.data.predictions import Predictions, write_predictions
-from kgcv.data.splits import write_split
+from kgcv.data.inspection import Watch
+from kgcv.data.predictions import Predictions, as_predictions, read_predictions, write_predictions
+from kgcv.data.splits import read_split, write_split
 from kgcv.engine.fold_folder import FoldFolder
 from kgcv.engine.inference import Predictor
-from kgcv.engine.trainer import Samples, Trainer
+from kgcv.engine.trainer import Trainer
 from kgcv.errors import ConfigError, DataError
 from kgcv.events import Message, Reporter, RunStarted, StopCheck
 from kgcv.files import point_latest
 from kgcv.model.checkpoint import WeightsCard, load_weights, read_card
-from kgcv.recipes.decision import note_threshold
-from kgcv.recipes.run_folder import RunFolder, new_run
-from kgcv.recipes.workbench import Workbench, choose_metrics, load_dataset, set_up
+from kgcv.recipes.decision import decide_run
+from kgcv.recipes.oof import gather_oof, targets_of
+from kgcv.recipes.run_folder import RunFolder, new_run, noted_session
+from kgcv.recipes.workbench import Dataset, Workbench, choose_metrics, load_dataset, set_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,8 @@ class RunResult:
 
     folder: Path
     folds: tuple[FoldResult, ...]
+    oof_scores: dict[str, float] | None = None
+    """Over all folds, on the whole set; None while folds are missing, or where nothing validates."""
 
 
 def start_run(config: Config, stem: str, folder: Path | None) -> RunFolder:
@@ -52,9 +54,18 @@ def start_run(config: Config, stem: str, folder: Path | None) -> RunFolder:
         return new_run(config, stem, folder)
     if run.read_config() != config:
         raise DataError(f"{run.path}: holds a run of another config; choose another --run-dir")
-    if run.scores_file.is_file():
+    if _is_finished(run):
         raise DataError(f"{run.path}: holds a finished run, and a run is never overwritten; choose another --run-dir")
     return run
+
+
+def _is_finished(run: RunFolder) -> bool:
+    """Whether every fold has been trained to its end."""
+    scores = run.read_scores()
+    if not scores:
+        return False
+    truth = read_predictions(run.labels_file)
+    return len(scores["valid"]) == read_split(run.split_file, truth.ids).num_folds
 
 
 def train(run: RunFolder, fold: int | None, reporter: Reporter, should_stop: StopCheck) -> RunResult:
@@ -71,19 +82,47 @@ def train(run: RunFolder, fold: int | None, reporter: Reporter, should_stop: Sto
         KgcvError: see `set_up` and `Trainer.fit`.
     """
     config = run.read_config()
-    dataset = load_dataset(config, run.split_file if run.split_file.is_file() else None)
-    if not run.split_file.is_file():
+    was_complete = run.predictions("oof").is_file()
+    with noted_session(run):
+        dataset = _open_dataset(run, config, Watch(reporter, should_stop, config.train.workers))
+        num_folds = dataset.split.num_folds
+        if fold is not None and fold >= num_folds:
+            raise ConfigError([f"--fold {fold}: the split has folds 0 to {num_folds - 1}"])
+        results = []
+        for number in range(num_folds) if fold is None else [fold]:
+            if num_folds > 1:
+                reporter.report(Message(f"fold {number + 1} of {num_folds}"))
+            # Each fold starts from the same weights, so it has a model of its own.
+            bench = set_up(config, dataset, reporter, should_stop)
+            results.append(train_fold(bench, run, number))
+        run.add_scores("valid", {f"fold{result.fold}": result.scores for result in results})
+        if not was_complete:  # else tta may have been here
+            judge_run(run, config)
+    return RunResult(run.path, tuple(results), run.read_scores().get("oof"))
+
+
+def _open_dataset(run: RunFolder, config: Config, watch: Watch) -> Dataset:
+    """The run's data with its split, both noted in the run folder."""
+    split_file = run.split_file if run.split_file.is_file() else None
+    dataset = load_dataset(config, split_file, watch)
+    write_predictions(run.labels_file, as_predictions(dataset.samples.ids, dataset.labels))
+    if split_file is None:
         write_split(run.split_file, dataset.samples.ids, dataset.split)
-    if fold is not None and fold >= dataset.split.num_folds:
-        raise ConfigError([f"--fold {fold}: the split has folds 0 to {dataset.split.num_folds - 1}"])
-    folds = range(dataset.split.num_folds) if fold is None else [fold]
-    results = []
-    for number in folds:
-        # Each fold starts from the same weights, so it has a model of its own.
-        bench = set_up(config, dataset, reporter, should_stop)
-        results.append(train_fold(bench, run, number))
-    run.add_scores("valid", {f"fold{result.fold}": result.scores for result in results})
-    return RunResult(run.path, tuple(results))
+    return dataset
+
+
+def judge_run(run: RunFolder, config: Config) -> None:
+    """Join the folds' validation predictions, score them on the whole set, and fit the decision rule to them.
+
+    While folds are missing there is nothing to judge.
+    """
+    oof = gather_oof(run)
+    if oof is not None:
+        targets = targets_of(run, oof)
+        metrics = choose_metrics(config, oof.task, oof.class_names)
+        run.add_scores("oof", {metric.name: metric.score(targets, oof.values, oof.ids) for metric in metrics})
+    if oof is not None or config.split.train_on_all:
+        decide_run(run.path, config)
 
 
 def train_fold(bench: Workbench, run: RunFolder, fold: int) -> FoldResult:
@@ -94,7 +133,7 @@ def train_fold(bench: Workbench, run: RunFolder, fold: int) -> FoldResult:
         trainer.restore(state)
     else:
         point_latest(run.path)  # only now, when all that can be wrong before the first step has been seen
-    plans = [bench.plan(stage, len(trainer.samples.train_rows)) for stage in range(len(bench.config.stages))]
+    plans = [bench.plan(stage, fold) for stage in range(len(bench.config.stages))]
     total = sum(plan.schedule.num_steps for plan in plans)
     bench.reporter.report(RunStarted(run.path, len(plans), total, trainer.progress.total_steps))
     if trainer.progress.total_steps > 0:
@@ -103,9 +142,11 @@ def train_fold(bench: Workbench, run: RunFolder, fold: int) -> FoldResult:
     for plan in plans[first_stage:]:
         inputs = bench.stage_inputs(plan, fold)
         trainer.fit(plan, inputs, inputs)
+    if bench.config.split.train_on_all:
+        return FoldResult(fold, folder.best_weights, read_card(folder.best_weights), {})
     if first_stage == len(plans) and folder.predictions("valid").is_file():  # finished before; tta may have been here
         return FoldResult(fold, folder.best_weights, read_card(folder.best_weights), folder.read_best_scores())
-    return _finish_fold(bench, folder, fold)
+    return _finish_fold(bench, trainer, fold)
 
 
 def build_trainer(bench: Workbench, folder: FoldFolder, fold: int) -> Trainer:
@@ -113,10 +154,10 @@ def build_trainer(bench: Workbench, folder: FoldFolder, fold: int) -> Trainer:
     labels = bench.dataset.labels
     return Trainer(
         model=bench.model,
-        objective=bench.objective,
+        objective=bench.fold_objective(fold),
         config=bench.config.train,
-        samples=Samples(labels.targets, bench.train_rows(fold), bench.valid_rows(fold), labels.class_names),
-        metrics=choose_metrics(bench.config, labels),
+        samples=bench.fold_samples(fold),
+        metrics=choose_metrics(bench.config, labels.task, labels.class_names),
         runtime=bench.runtime,
         folder=folder,
         reporter=bench.reporter,
@@ -131,21 +172,18 @@ def _tell_resume(reporter: Reporter, trainer: Trainer) -> None:
     reporter.report(Message(f"going on in {trainer.folder.path} at {where}"))
 
 
-def _finish_fold(bench: Workbench, folder: FoldFolder, fold: int) -> FoldResult:
+def _finish_fold(bench: Workbench, trainer: Trainer, fold: int) -> FoldResult:
     """Predict the validation images with the best weights, at the image size they were validated at."""
+    folder, samples = trainer.folder, trainer.samples
     card = read_card(folder.best_weights)
     load_weights(folder.best_weights, bench.model)
     inputs = bench.image_inputs(card.image_size, card.edge)
-    batch_size = bench.plan(card.stage, num_train=2).batch_size
-    rows = bench.valid_rows(fold)
+    batch_size = bench.plan(card.stage, fold).batch_size
     predictor = Predictor(
         bench.model, bench.objective, inputs, batch_size, bench.runtime, should_stop=bench.should_stop
     )
-    values = predictor.predict(rows)
-    ids = tuple(np.array(bench.dataset.samples.ids)[rows].tolist())
-    labels = bench.dataset.labels
-    write_predictions(folder.predictions("valid"), Predictions(ids, labels.class_names, values, labels.task))
-    note_threshold(folder.path.parent, bench.config, labels.targets[rows], values)
-    metrics = choose_metrics(bench.config, labels)
-    scores = {metric.name: metric.score(labels.targets[rows], values) for metric in metrics}
+    values, ids = predictor.predict(samples.valid_rows), samples.valid_ids
+    predictions = Predictions(tuple(ids), samples.class_names, values, bench.dataset.labels.task)
+    write_predictions(folder.predictions("valid"), predictions)
+    scores = {metric.name: metric.score(samples.valid_targets, values, ids) for metric in trainer.metrics}
     return FoldResult(fold, folder.best_weights, card, scores)

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from kgcv.config.schema import Config
-from kgcv.data.labels import LabelSet, encode_labels
-from kgcv.data.predictions import Predictions, write_predictions
-from kgcv.data.resize import ensure_store, left_out, store_spec
-from kgcv.data.samples import SampleTable, read_test_samples, read_train_samples
-from kgcv.data.splits import read_split
-from kgcv.engine.inference import Predictor
-from kgcv.engine.tta import build_views, view_weights
-from kgcv.errors import ConfigError, listed
-from kgcv.events import Message, Reporter, StopCheck, TaskDone, TaskStarted
-from kgcv.recipes.decision import note_threshold
+from kgcv.data.predictions import Predictions, read_predictions
+from kgcv.engine.tta import PLAIN, AnyView, build_views, view_weights
+from kgcv.engine.view_choice import weighted_mean
+from kgcv.errors import listed
+from kgcv.events import Message, Reporter, StopCheck
+from kgcv.recipes.oof import gather_test, targets_of
+from kgcv.recipes.origins import Averaged, is_current, views_behind
 from kgcv.recipes.run_folder import RunFolder
-from kgcv.recipes.trained_model import TrainedModel, load_trained
+from kgcv.recipes.train import judge_run
+from kgcv.recipes.tta_compare import chosen_views
+from kgcv.recipes.tta_images import FoldImages, Part, count_folds, open_part, trained_folds
 from kgcv.recipes.workbench import choose_metrics
-
-Part = Literal["valid", "test"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,95 +29,183 @@ class TtaResult:
 
     part: Part
     file: Path
-    """The predictions."""
+    """The predictions: over all folds, or those of the one fold where the others are missing."""
+    folds: tuple[int, ...]
+    """The folds that were asked for."""
     num_images: int
     views: tuple[str, ...]
     """Names of the views, plain first."""
     plain_scores: dict[str, float] | None = None
-    """`valid`: scores of the plain view, on the whole set."""
+    """`valid`: scores of the plain view, on all images of these folds."""
     scores: dict[str, float] | None = None
     """`valid`: scores of all views together."""
 
 
 @dataclass(frozen=True, slots=True)
 class TtaRequest:
-    """Which views of which fold."""
+    """Which views of which folds."""
 
-    fold: int = 0
+    fold: int | None = None
+    """The only fold; None is all of them."""
     views: str | None = None
     """Instead of the config's `tta.views`."""
 
 
+def parts_of(run: RunFolder) -> tuple[Part, ...]:
+    """What there is to predict: validation images where some are, and test images where the config names some."""
+    config = run.read_config()
+    if config.split.train_on_all:
+        return ("test",)
+    return ("valid",) if config.data.test is None else ("valid", "test")
+
+
+def predict_parts(
+    run: RunFolder, parts: Sequence[Part], request: TtaRequest, reporter: Reporter, should_stop: StopCheck
+) -> tuple[TtaResult, ...]:
+    """`run_tta` for each part; warns where the test images were predicted with other views than thresholds fit."""
+    results = tuple(run_tta(run, part, request, reporter, should_stop) for part in parts)
+    _warn_of_other_views(run, reporter)
+    return results
+
+
 def run_tta(run: RunFolder, part: Part, request: TtaRequest, reporter: Reporter, should_stop: StopCheck) -> TtaResult:
-    """Predict `part` with the best weights, averaged over views, and write the predictions.
+    """Predict `part` with the best weights of each fold, averaged over views, and write the predictions.
+
+    Validation predictions are joined to `oof.npz`, scored, and the decision rule is fitted to them anew; test
+    predictions are averaged over the folds to `test.npz`. A fold whose predictions are already made from just these
+    weights, images and views is not predicted again.
 
     Raises:
-        ConfigError: no such views, or the config names no test images.
+        ConfigError: no such views or fold, the config names no test images, or nothing validates.
         DataError: images cannot be read.
         CheckpointError: the run has no usable weights.
-        StopRequested: a signal arrived; nothing was written.
+        StopRequested: a signal arrived; finished folds are kept.
     """
-    trained = load_trained(run, request.fold)
-    samples = read_train_samples(trained.config.data, trained.config.split) if part == "valid" else _test(trained)
-    spec = store_spec(trained.config, "train" if part == "valid" else "test", trained.card.image_size)
-    source = ensure_store(samples, spec, reporter, should_stop, trained.runtime.workers)
-    rows = np.arange(len(samples))
-    if part == "valid":
-        rows = read_split(run.split_file, samples.ids).valid_rows(request.fold)
-    rows = _readable(samples, rows, left_out(samples, spec), part, reporter)
-    predictor = trained.predictor(source, reporter, should_stop)
-    plain, values, views = _predict(predictor, trained, request, rows, len(samples))
-    file = run.fold(request.fold).predictions(part)
-    ids = tuple(samples.ids[row] for row in rows)
-    write_predictions(file, Predictions(ids, trained.card.class_names, values, trained.card.task))
-    if part == "test":
-        return TtaResult(part, file, len(rows), views)
-    labels = encode_labels(samples, trained.card.task, trained.card.class_names)
-    plain_scores, scores = (_scores(trained.config, labels, rows, each) for each in (plain, values))
-    note_threshold(run.path, trained.config, labels.targets[rows], values)
-    run.add_scores("tta", {"views": list(views), "plain": plain_scores, "all": scores})
-    return TtaResult(part, file, len(rows), views, plain_scores, scores)
+    folds = trained_folds(run, request.fold)
+    images = open_part(run, part, reporter, should_stop)
+    config = images.config
+    name = request.views or config.tta.views
+    if name == "auto":
+        name = chosen_views(run, request.fold, reporter, should_stop)
+    answers = [_predict_fold(images.of_fold(fold), name, config) for fold in folds]
+    result = TtaResult(part, answers[0].file, folds, answers[0].num_images, answers[0].views)
+    joined = _join_valid(run, config, result, answers) if part == "valid" else _join_test(run, result)
+    _warn_of_mixed_folds(run, part, reporter)
+    return joined
 
 
-def _test(trained: TrainedModel) -> SampleTable:
-    if trained.config.data.test is None:
-        raise ConfigError(["data.test: the config names no test images"])
-    return read_test_samples(trained.config.data)
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What one fold predicted."""
+
+    file: Path
+    num_images: int
+    views: tuple[str, ...]
+    plain: np.ndarray | None
+    """`valid`: `(N, C)` float32, the plain view alone."""
 
 
-def _readable(
-    samples: SampleTable, rows: np.ndarray, bad: frozenset[str], part: Part, reporter: Reporter
-) -> np.ndarray:
-    """`rows` without images that the user chose to leave out; they are named."""
-    readable = np.array([row for row in rows if samples.ids[row] not in bad], dtype=np.int64)
-    if len(readable) < len(rows):
-        names = listed(samples.ids[row] for row in rows if samples.ids[row] in bad)
-        reporter.report(Message(f"{part}: no predictions for the unreadable {names}", "warning"))
-    return readable
+def _predict_fold(images: FoldImages, name: str, config: Config) -> _Answer:
+    views = build_views(name, images.augment, config.train.seed, len(images.samples))
+    average_views(images, views, config.tta.plain_weight)
+    plain = images.read_view(PLAIN.name) if images.part == "valid" else None
+    return _Answer(images.file, len(images.rows), tuple(view.name for view in views), plain)
 
 
-def _predict(
-    predictor: Predictor, trained: TrainedModel, request: TtaRequest, rows: np.ndarray, num_samples: int
-) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """Predictions of the plain view and of all views, `(N, C)` float32 each, and the views' names."""
-    config = trained.config
-    augment = config.stages[trained.card.stage].augment or config.augment
-    views = build_views(request.views or config.tta.views, augment, config.train.seed, num_samples)
-    weights = view_weights(len(views), config.tta.plain_weight)
-    name = f"predict with {len(views)} views" if len(views) > 1 else "predict"
-    predictor.reporter.report(TaskStarted(name, len(rows) * len(views)))
-    plain = predictor.predict(rows, views[:1])
-    others = predictor.predict(rows, views[1:], weights[1:])
-    predictor.reporter.report(TaskDone(name))
-    return plain, weights[0] * plain + others, tuple(view.name for view in views)
+def average_views(images: FoldImages, views: Sequence[AnyView], plain_weight: float | None) -> None:
+    """Write the fold's predictions averaged over `views`, from kept views where these are all there.
+
+    The plain view of validation images is kept, for it is what the others are measured by.
+    """
+    weights = view_weights(len(views), plain_weight)
+    origin = images.origin(views, weights)
+    is_valid = images.part == "valid"
+    if is_valid:
+        images.keep_views([PLAIN])
+    if is_current(images.file, origin):
+        return
+    others = views[1:]
+    if is_valid and all(images.has_view(view) for view in others):
+        plain, rest = images.read_view(PLAIN.name), _sum_kept(images, others)
+    elif is_valid:
+        with images.task(others):
+            plain, rest = images.read_view(PLAIN.name), images.predict(others)
+    else:
+        with images.task(views):
+            plain, rest = images.predict(views[:1]), images.predict(others)
+    images.write(images.file, weighted_mean(plain, rest, len(views), plain_weight), origin)
 
 
-def _scores(config: Config, labels: LabelSet, rows: np.ndarray, values: np.ndarray) -> dict[str, float]:
-    """Every metric of the run on all of `rows`."""
-    metrics = choose_metrics(config, labels)
-    return {metric.name: metric.score(labels.targets[rows], values) for metric in metrics}
+def _sum_kept(images: FoldImages, views: Sequence[AnyView]) -> np.ndarray:
+    total = np.zeros((len(images.rows), len(images.card.class_names)), dtype=np.float32)
+    for view in views:
+        total += images.read_view(view.name)
+    return total
 
 
-def parts_of(run: RunFolder) -> tuple[Part, ...]:
-    """What there is to predict: the validation images, and the test images where the config names some."""
-    return ("valid",) if run.read_config().data.test is None else ("valid", "test")
+def _join_test(run: RunFolder, result: TtaResult) -> TtaResult:
+    file = gather_test(run)
+    return result if file is None else replace(result, file=file)
+
+
+def _join_valid(run: RunFolder, config: Config, result: TtaResult, answers: Sequence[_Answer]) -> TtaResult:
+    scored = _score(run, config, answers)
+    run.add_scores("tta", {"views": list(result.views), **scored, "folds": list(result.folds)})
+    judge_run(run, config)
+    is_whole = all((run.fold_path(fold) / "valid.npz").is_file() for fold in range(count_folds(run)))
+    return replace(
+        result,
+        file=run.predictions("oof") if is_whole else result.file,
+        num_images=sum(answer.num_images for answer in answers),
+        plain_scores=scored["plain"],
+        scores=scored["all"],
+    )
+
+
+def _score(run: RunFolder, config: Config, answers: Sequence[_Answer]) -> dict[str, dict[str, float]]:
+    """Every metric of the run for the plain view and for all views, on all images of the folds at once."""
+    parts = [read_predictions(answer.file) for answer in answers]
+    ids = tuple(name for part in parts for name in part.ids)
+    values = np.concatenate([part.values for part in parts])
+    averaged = Predictions(ids, parts[0].class_names, values, parts[0].task)
+    targets = targets_of(run, averaged)
+    metrics = choose_metrics(config, averaged.task, averaged.class_names)
+    plain = np.concatenate([answer.plain for answer in answers if answer.plain is not None])
+    return {
+        name: {metric.name: metric.score(targets, array, ids) for metric in metrics}
+        for name, array in (("plain", plain), ("all", averaged.values))
+    }
+
+
+def _warn_of_mixed_folds(run: RunFolder, part: Part, reporter: Reporter) -> None:
+    """Predictions over all folds mean little where the folds looked at different views."""
+    folds = [fold for fold in range(count_folds(run)) if (run.fold_path(fold) / f"{part}.npz").is_file()]
+    different = views_behind(run, part, folds)
+    if len(different) > 1:
+        found = "; ".join(_views_text(views) for views in different)
+        again = f"kgcv tta {run.path} --split {part}"
+        text = f"the folds' {part} predictions are averages over different views ({found}); make them alike: {again}"
+        reporter.report(Message(text, "warning"))
+
+
+def _warn_of_other_views(run: RunFolder, reporter: Reporter) -> None:
+    """Thresholds fit predictions that were averaged in the same way as those that they were fitted to."""
+    needed = (run.thresholds_file, run.predictions("oof"), run.predictions("test"))
+    if run.read_config().decision.thresholds == "fixed" or not all(file.is_file() for file in needed):
+        return
+    folds = range(count_folds(run))
+    valid, test = (views_behind(run, part, folds)[0] for part in ("valid", "test"))
+    if valid != test:
+        text = (
+            f"the thresholds were fitted to predictions of {_views_text(valid)}, but the test images were predicted "
+            f"with {_views_text(test)}; predict both alike: kgcv tta {run.path}"
+        )
+        reporter.report(Message(text, "warning"))
+
+
+def _views_text(averaged: Averaged) -> str:
+    """The plain view alone, or how many views with which weight of the plain one."""
+    names, weights = averaged
+    if len(names) == 1:
+        return "the plain view"
+    return f"{len(names)} views ({listed(names, 3)}; plain counts {weights[0]:.2g})"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from kgcv.config.schema import Config
+from kgcv.config.schema import Config, Task
 from kgcv.data.images import ImageSource
+from kgcv.data.inspection import Watch, find_twins
 from kgcv.data.labels import LabelSet, encode_labels
 from kgcv.data.resize import ensure_store, left_out, store_signature, store_spec
 from kgcv.data.samples import SampleTable, read_train_samples
@@ -18,12 +20,15 @@ from kgcv.engine.plan import StagePlan, plan_stage
 from kgcv.engine.precompute import FeatureCache, precompute_features
 from kgcv.engine.randomness import Purpose, number_from
 from kgcv.engine.runtime import Runtime, resolve_runtime
-from kgcv.errors import ConfigError, DataError, listed
+from kgcv.engine.samples import Samples
+from kgcv.errors import DataError, listed
 from kgcv.events import Message, Reporter, StopCheck
 from kgcv.model.heads import Objective
 from kgcv.model.vision import VisionModel, build_model, check_image_size, normalization
 from kgcv.model.weights import load_starting_weights
-from kgcv.scoring.metrics import METRICS, Metric, find_metric
+from kgcv.recipes.metric import load_metric
+from kgcv.recipes.targets import build_objective, draw_chances, soften_targets
+from kgcv.scoring.metrics import METRICS, Scorer
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,41 +40,40 @@ class Dataset:
     split: Split
 
 
-def load_dataset(config: Config, split_file: Path | None = None) -> Dataset:
-    """Read samples and labels; split them, or take the split from `split_file`.
+def load_labelled(config: Config) -> tuple[SampleTable, LabelSet]:
+    """The labelled samples and their targets.
 
     Raises:
         DataError: images, labels and ids do not fit together.
     """
     samples = read_train_samples(config.data, config.split)
-    labels = encode_labels(samples, config.data.task)
-    if split_file is not None:
-        return Dataset(samples, labels, read_split(split_file, samples.ids))
-    return Dataset(samples, labels, make_split(samples, labels, config.split))
+    return samples, encode_labels(samples, config.data.task)
 
 
-def build_objective(config: Config, labels: LabelSet) -> Objective:
-    """Loss and activation for these labels.
+def load_dataset(config: Config, split_file: Path | None, watch: Watch) -> Dataset:
+    """Read samples and labels; split them, or take the split from `split_file`.
+
+    Images that are the same byte for byte are found before a split is made, and stay on one side of it.
 
     Raises:
-        ConfigError: the config asks for something that the task has not.
+        DataError: images, labels and ids do not fit together.
+        StopRequested: a signal arrived.
     """
-    mixing = [stage.augment or config.augment for stage in config.stages]
-    if labels.task != "single" and any(augment.mixup or augment.cutmix for augment in mixing):
-        raise ConfigError([f"augment: mixup and cutmix need task: single, and these labels are {labels.task}"])
-    return Objective(
-        task=labels.task,
-        num_classes=len(labels.class_names),
-        sigmoid_output=config.model.binary_output == "sigmoid",
-        label_smoothing=config.train.label_smoothing,
-    )
+    samples, labels = load_labelled(config)
+    for note in labels.notes:
+        watch.reporter.report(Message(note, "warning"))
+    if split_file is not None:
+        return Dataset(samples, labels, read_split(split_file, samples.ids))
+    is_free = config.split.allow_twins or config.split.train_on_all
+    twins = [] if is_free else find_twins(samples.paths, watch)
+    return Dataset(samples, labels, make_split(samples, labels, config.split, twins))
 
 
-def choose_metrics(config: Config, labels: LabelSet) -> tuple[Metric, ...]:
+def choose_metrics(config: Config, task: Task, class_names: Sequence[str]) -> tuple[Scorer, ...]:
     """The competition's metric, then accuracy and log loss where the task has them."""
-    chosen = find_metric(config.train.metric, labels.task)
-    always = [METRICS[name] for name in ("accuracy", "log_loss") if labels.task in METRICS[name].tasks]
-    return (chosen, *(metric for metric in always if metric != chosen))
+    chosen = load_metric(config, task, class_names)
+    always = [METRICS[name] for name in ("accuracy", "log_loss") if task in METRICS[name].tasks]
+    return (chosen, *(metric for metric in always if metric.name != chosen.name))
 
 
 def build_network(config: Config, objective: Objective) -> VisionModel:
@@ -84,6 +88,8 @@ class Workbench:
     config: Config
     dataset: Dataset
     objective: Objective
+    soft_targets: np.ndarray | None
+    """`(N, C)` float32, taught instead of the labels."""
     model: VisionModel
     runtime: Runtime
     sources: dict[int, ImageSource]
@@ -112,9 +118,27 @@ class Workbench:
         ids = self.dataset.samples.ids
         return np.array([row for row in rows if ids[row] not in self.left_out], dtype=np.int64)
 
-    def plan(self, stage: int, num_train: int) -> StagePlan:
-        """The plan of a stage."""
-        return plan_stage(self.config, stage, num_train, self.model.num_groups)
+    def plan(self, stage: int, fold: int) -> StagePlan:
+        """The plan of a stage in a fold."""
+        rows = self.train_rows(fold)
+        chances = draw_chances(self.config, self.dataset.samples, self.dataset.labels, rows)
+        return plan_stage(self.config, stage, len(rows), self.model.num_groups, chances)
+
+    def fold_objective(self, fold: int) -> Objective:
+        """Loss and activation, with the weights that the fold's training samples give."""
+        return build_objective(self.config, self.dataset.labels, self.train_rows(fold))
+
+    def fold_samples(self, fold: int) -> Samples:
+        """Which samples train and which validate in a fold, and what they are."""
+        labels = self.dataset.labels
+        return Samples(
+            targets=labels.targets,
+            train_rows=self.train_rows(fold),
+            valid_rows=self.valid_rows(fold),
+            class_names=labels.class_names,
+            ids=self.dataset.samples.ids,
+            soft_targets=self.soft_targets,
+        )
 
     def image_inputs(self, image_size: int, edge: int) -> ImageInputs:
         """Inputs from the training images at a size."""
@@ -151,7 +175,16 @@ def set_up(config: Config, dataset: Dataset, reporter: Reporter, should_stop: St
         reporter.report(Message(f"starting weights: left out the classifier's {listed(dropped)}"))
     sources, bad = open_stores(config, dataset.samples, runtime.workers, reporter, should_stop)
     return Workbench(
-        config, dataset, objective, runtime.place_model(model), runtime, sources, bad, reporter, should_stop
+        config=config,
+        dataset=dataset,
+        objective=objective,
+        soft_targets=soften_targets(config, dataset.samples, dataset.labels),
+        model=runtime.place_model(model),
+        runtime=runtime,
+        sources=sources,
+        left_out=bad,
+        reporter=reporter,
+        should_stop=should_stop,
     )
 
 

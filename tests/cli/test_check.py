@@ -9,7 +9,7 @@ from PIL import Image
 
 from kgcv.cli.check import describe
 from kgcv.cli.main import main
-from kgcv.recipes.check import CheckReport, ClassCount, ImageReport, LabelReport
+from kgcv.recipes.check import CheckReport, ImageReport
 
 CONFIG = """\
 data:
@@ -24,10 +24,12 @@ stages:
 
 TEXT = """\
 task      single
-split     2 train, 2 valid
-classes (2)      train    valid
-  cat                1        1
-  dog                1        1
+             all  train  valid  off by
+samples        4      2      2
+classes (2)
+  cat          2      1      1     0.0
+  dog          2      1      1     0.0
+off by: the largest difference of a part's share of a class from its share of all, in percentage points
 test      1 images
 width     min 4, median 4, max 4
 height    min 3, median 3, max 3
@@ -76,7 +78,7 @@ def test_json_holds_the_report(config: Path) -> None:
     result = invoke(config, "--json", "--progress", "none")
     assert result.exit_code == 0
     report = json.loads(result.stdout)
-    assert report["labels"]["classes"] == {"cat": {"train": 1, "valid": 1}, "dog": {"train": 1, "valid": 1}}
+    assert report["labels"]["balance"]["classes"]["cat"] == {"total": 2, "counts": [1, 1], "deviation": 0.0}
     assert report["images"]["width"] == {"min": 4, "median": 4, "max": 4}
     assert report["problems"] == []
 
@@ -85,24 +87,24 @@ def test_overrides_reach_the_check(config: Path) -> None:
     result = invoke(config, "--set", "split.kind=folds", "--set", "split.valid_fraction=null")
     assert result.exit_code == 2
     result = invoke(config, "--set", "split={kind: folds, num_folds: 2}")
-    assert "split     2 train, 2 valid in fold 0 of 2\n" in result.stdout
+    assert "             all  fold 0  fold 1  off by\nsamples        4       2       2\n" in result.stdout
 
 
-def report(classes: dict[str, ClassCount]) -> CheckReport:
-    labels = LabelReport("single", 1, 1, 1, classes=classes, numbers={})
+def report() -> CheckReport:
     images = ImageReport(None, None, {}, 0, unreadable=(), twins=())
-    return CheckReport(2, 0, labels, images, problems=(), warnings=("one\n  two",))
+    return CheckReport(2, 0, None, images, problems=(), warnings=("one\n  two",))
 
 
-def test_forty_classes_are_shown() -> None:
-    lines = describe(report({f"c{row:03}": ClassCount(row, 0) for row in range(43)})).splitlines()
-    assert lines[2] == "classes (43)      train    valid"
-    assert lines[42] == "  c039               39        0"
-    assert lines[43] == "  ... and 3 more; --json has all"
+def test_numbers_are_described_with_their_folds(config: Path) -> None:
+    (config.parent / "train.csv").write_text("id,age\ncat/1,1\ncat/2,2\ndog/3,4\ndog/4,8\n")
+    data = f"data={{root: {config.parent}, train: {{labels: train.csv, suffix: .png}}, task: regression}}"
+    result = invoke(config, "--set", data, "--progress", "none")
+    assert result.stdout.startswith("task      regression\nage  min 1, median 3, max 8\n")
+    assert "\nmean age" in result.stdout
 
 
 def test_what_is_unknown_is_said_so() -> None:
-    lines = describe(report({})).splitlines()
+    lines = describe(report()).splitlines()
     assert "width     unknown" in lines
     assert "modes     none" in lines
     assert lines[-4:] == ["warnings  1", "  one", "    two", "problems  none"]

@@ -19,12 +19,16 @@ def test_the_commands_stand_in_the_order_of_work():
     assert list(main.commands) == [
         "sample",
         "check",
+        "folds",
         "resize",
         "lr-find",
         "train",
         "tta",
+        "decide",
+        "blend",
         "submit",
         "predict-one",
+        "runs",
         "summary",
         "config",
     ]

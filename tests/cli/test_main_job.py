@@ -63,7 +63,7 @@ def test_the_whole_job(config_file: Path, tmp_path: Path) -> None:
     assert "stage 1/2  epoch 1/2" in (tmp_path / "runs/one/kgcv.log").read_text()
 
     predicted = kgcv("tta", "runs/latest", "--views", "flip").stdout
-    assert "valid.npz: 6 images, 2 views" in predicted
+    assert "oof.npz: 6 images, 2 views" in predicted
     assert "test.npz: 6 images, 2 views" in predicted
 
     submitted = kgcv("submit", "runs/one", "--check", "-o", "answer.csv.gz").stdout

@@ -1,11 +1,14 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from kgcv.cli.main import main
+from kgcv.cli.submit import describe
+from kgcv.recipes.submit import SubmitResult
 
 
 @pytest.fixture
@@ -36,8 +39,18 @@ def test_json(files, tmp_path):
         "columns": ["id", "label"],
         "format": "file",
         "competition": None,
+        "warnings": [],
     }
     assert output.read_text() == "id,label\nb,dog\na,cat\n"
+
+
+def test_warnings_and_the_upload_command_follow_the_result():
+    result = SubmitResult(Path("a.csv"), 2, ("id", "tags"), "tags", "0", "planet", ("1 of 2 images have no tag",))
+    assert describe(result) == (
+        "a.csv: 2 rows, 2 columns, format tags: fits the sample file\n"
+        "note: 1 of 2 images have no tag\n"
+        "upload it with: kaggle competitions submit -c planet -f a.csv -m TEXT"
+    )
 
 
 def test_a_file_that_does_not_fit_is_an_expected_failure(files):

@@ -50,6 +50,80 @@ stages: [{image_size: 64, lr: 1}]
     assert config.stages[0].lr == (1.0,)
 
 
+def test_a_plain_list_of_exclusive_tags_is_one_group(load: Load) -> None:
+    groups = [
+        load(f"decision.exclusive={text}").decision.exclusive
+        for text in ("[a, b]", "[[a, b]]", "[[a, b], [c, d]]", "[]")
+    ]
+    assert groups == [(("a", "b"),), (("a", "b"),), (("a", "b"), ("c", "d")), ()]
+
+
+MAPPING = """\
+data: {root: d}
+model: {name: resnet34}
+stages: [{image_size: 64, lr: 0.1}]
+decision:
+  thresholds: prevalence
+  prevalence:
+    bare ground: 0.3
+    no: 1
+"""
+
+
+def test_a_mapping_has_any_names_as_keys(load: Load) -> None:
+    config = load("decision.prevalence.haze=0", "decision.prevalence.no=0.5", text=MAPPING)
+    assert config.decision.prevalence == {"bare ground": 0.3, "no": 0.5, "haze": 0}
+    assert load(text=dump_config(config)) == config
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("no: 1", "no: 1.5", "c.yaml:8:5: decision.prevalence.no: must be at most 1, got 1.5"),
+        ("no: 1", "no: often", "c.yaml:8:5: decision.prevalence.no: must be a number, got the text 'often'"),
+        ("no: 1", "no: {a: 1}", "c.yaml:8:5: decision.prevalence.no: must be a number, got a section"),
+        ("no: 1", "7: 1", "c.yaml:8:5: decision.prevalence: a key must be text, got 7"),
+        ("no: 1", "bare ground: 1", "c.yaml:8:5: decision.prevalence.bare ground: given twice, first on line 7"),
+        (
+            "prevalence:\n    bare ground: 0.3\n    no: 1",
+            "prevalence: [0.3, 1]",
+            "c.yaml:6:3: decision.prevalence: must be names, each with its value, got a list",
+        ),
+        (
+            "thresholds: prevalence",
+            "thresholds: fixed",
+            "c.yaml:6:3: decision.prevalence: does nothing here; "
+            "it needs data.task: multi or auto, and decision.thresholds: prevalence",
+        ),
+        (
+            "prevalence:\n    bare ground: 0.3\n    no: 1",
+            "exclusive: [clear, 3]",
+            "c.yaml:6:22: decision.exclusive.1: must be text, got 3; put it in quotes",
+        ),
+        (
+            "prevalence:\n    bare ground: 0.3\n    no: 1",
+            "exclusive: [[a, b], [c, 3]]",
+            "c.yaml:6:27: decision.exclusive.1.1: must be text, got 3; put it in quotes",
+        ),
+        (
+            "prevalence:\n    bare ground: 0.3\n    no: 1",
+            "exclusive: [[a, b], 3]",
+            "c.yaml:6:23: decision.exclusive.1: must be text, got 3; put it in quotes",
+        ),
+        (
+            "prevalence:\n    bare ground: 0.3\n    no: 1",
+            "exclusive: 3",
+            "c.yaml:6:3: decision.exclusive: must be text, got 3; put it in quotes",
+        ),
+    ],
+)
+def test_a_problem_inside_a_mapping_or_a_group_is_named_at_its_place(
+    complaints: Complaints, old: str, new: str, problem: str
+) -> None:
+    assert complaints(text=MAPPING) == []
+    assert complaints(text=MAPPING.replace(old, new)) == [problem]
+
+
 def test_every_problem_of_a_file_is_named_at_its_place_in_one_run(complaints: Complaints) -> None:
     text = """\
 data:
@@ -81,7 +155,7 @@ train: {metric: 3, device: *x, seed: 1, seed: 2}
         "c.yaml:10:32: stages.1.lr.1: must be a number, got the text 'fast'",
         "c.yaml:11:6: stages.2.image_size: must be a whole number, got 32.0",
         "c.yaml:11:29: stages.2.lr.0: must be a finite number, got Infinity",
-        "c.yaml:12:24: split.num_folds: does nothing here; it needs split.kind: folds",
+        "c.yaml:12:24: split.num_folds: does nothing here; it needs split.kind: folds, and no split.train_on_all",
         "c.yaml:13:1: trian: unknown key; did you mean 'train'?",
         "c.yaml:14:1: resize: must be a section with keys, got nothing; leave the key out to have its default",
         "c.yaml:15:9: train.metric: must be text, got 3; put it in quotes",
@@ -181,7 +255,13 @@ def test_a_dumped_config_loads_back_to_the_same(load: Load) -> None:
 
 def test_a_dump_leaves_out_what_does_nothing_and_what_is_not_given() -> None:
     tree = resolved(UNUSUAL)
-    assert tree["split"] == {"kind": "column", "column": "valid", "file": "010.csv"}
+    assert tree["split"] == {
+        "kind": "column",
+        "column": "valid",
+        "file": "010.csv",
+        "allow_twins": False,
+        "train_on_all": False,
+    }
     assert tree["data"]["train"] == {"images": "train", "suffix": "", "pattern": r"(?P<label>'\"|\d+): #"}
     assert tree["stages"][0]["augment"] == {"preset": "none", "mixup": 0.0, "cutmix": 0.0}
     assert "pretrained" not in tree["model"]
@@ -208,6 +288,13 @@ def test_the_json_schema_describes_every_key() -> None:
     assert bare == []
     assert all("description" in section for section in sections)
     assert all(section["additionalProperties"] is False for section in sections)
+
+
+def test_the_json_schema_describes_mappings_and_groups() -> None:
+    decision = config_json_schema()["$defs"]["DecisionConfig"]["properties"]
+    assert decision["prevalence"]["additionalProperties"] == {"maximum": 1, "minimum": 0, "type": "number"}
+    group = {"type": "array", "items": {"type": "string"}}
+    assert decision["exclusive"]["anyOf"] == [group, {"type": "array", "items": group}]
 
 
 def test_the_json_schema_gives_types_ranges_and_defaults_and_allows_a_single_value_for_a_list() -> None:

@@ -103,5 +103,5 @@ def test_all_overrides_are_looked_at_after_the_problems_of_the_file(complaints: 
 def test_a_key_that_an_override_makes_idle_is_reported_where_it_is_written(complaints: Complaints) -> None:
     text = FULL + "split: {valid_fraction: 0.1}\n"
     assert complaints("split.kind=folds", text=text) == [
-        "c.yaml:6:9: split.valid_fraction: does nothing here; it needs split.kind: holdout"
+        "c.yaml:6:9: split.valid_fraction: does nothing here; it needs split.kind: holdout, and no split.train_on_all"
     ]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
 from annotated_types import Ge, Gt, Le, Lt
@@ -57,6 +57,13 @@ Complaints = Callable[..., list[str]]
             "model.dropout",
             "needs one value, or one for each of the 2 linear layers of the head (hidden: [512]), got 3",
         ),
+        ("decision.exclusive=[[a, b], [c]]", "decision.exclusive", "a group needs two tags, got ['c']"),
+        ("decision.exclusive=a", "decision.exclusive", "a group needs two tags, got ['a']"),
+        (
+            "decision.exclusive=[[a, b], [b, c]]",
+            "decision.exclusive",
+            "'b' is named twice; a tag is in one group",
+        ),
     ],
 )
 def test_keys_of_one_section_that_contradict_each_other_are_named(
@@ -65,19 +72,36 @@ def test_keys_of_one_section_that_contradict_each_other_are_named(
     assert complaints(wrong) == [f"--set {wrong}: {key}: {problem}"]
 
 
-@pytest.mark.parametrize("views", ["identity", "flip", "dihedral", "crops", "random:1", "random:12"])
+@pytest.mark.parametrize(
+    "views", ["auto", "identity", "flip", "dihedral", "crops", "random:1", "random:12", "plain,top left"]
+)
 def test_views_that_exist_are_accepted(views: str) -> None:
     assert TtaConfig(views=views).views == views
 
 
 @pytest.mark.parametrize(
     "views",
-    ["", "all", "random", "random:", "random:0", "random:-1", "random:x", "Flip", "flip ", "random:\u0661"],
+    [
+        "",
+        "all",
+        "random",
+        "random:",
+        "random:0",
+        "random:-1",
+        "random:x",
+        "Flip",
+        "flip ",
+        "random:\u0661",
+        "plain",
+        "plain,",
+        "a,b",
+    ],
 )
 def test_views_that_do_not_exist_are_refused(complaints: Complaints, views: str) -> None:
     assert complaints(f"tta.views='{views}'") == [
         f"--set tta.views='{views}': tta.views: "
-        f"must be identity, flip, dihedral, crops or random:N with N from 1, got {views!r}"
+        f"must be auto, identity, flip, dihedral, crops, random:N with N from 1 or a list such as plain,mirrored, "
+        f"got {views!r}"
     ]
 
 
@@ -111,6 +135,8 @@ BOUNDS: dict[str, tuple[Any, Any, Any, Any]] = {
     "train.accumulate": (0, 1, None, None),
     "train.momentum": (-0.1, 0, 0.999, 1),
     "train.weight_decay": (-0.1, 0, None, None),
+    "train.focal_gamma": (-0.1, 0, None, None),
+    "train.soft_weight": (0, 1e-9, 0.999, 1),
     "train.label_smoothing": (-0.1, 0, 0.99, 1),
     "train.clip_norm": (-0.1, 0, None, None),
     "train.ema_decay": (-0.1, 0, 0.9999, 1),
@@ -126,12 +152,16 @@ BOUNDS: dict[str, tuple[Any, Any, Any, Any]] = {
     "stages.0.cycle_mult": (0, 1, None, None),
     "tta.plain_weight": (-0.01, 0, 1, 1.01),
     "decision.threshold": (-0.01, 0, 1, 1.01),
+    "decision.prevalence.clear": (-0.01, 0, 1, 1.01),
 }
 CONTEXT = {
     "split.num_folds": ["split.kind=folds"],
     "model.hidden.0": ["model.hidden=[1]"],
     "model.dropout.0": ["model.dropout=[0]"],
     "tta.plain_weight": ["tta.views=flip"],
+    "train.focal_gamma": ["train.loss=focal"],
+    "train.soft_weight": ["train.soft_targets=oof.npz"],
+    "decision.prevalence.clear": ["decision.thresholds=prevalence"],
 }
 
 
@@ -157,7 +187,12 @@ def _bounded(section: type[Any] = Config, above: str = "") -> Iterator[str]:
         if is_section(inner):
             yield from _bounded(inner, f"{path}.0." if is_list(kind) else f"{path}.")
         elif _numeric_bounds(hints[key]):
-            yield f"{path}.0" if is_list(kind) else path
+            yield f"{path}{_below(kind)}"
+
+
+def _below(kind: Any) -> str:
+    """The way to a value below a list or a mapping."""
+    return ".0" if is_list(kind) else ".clear" if get_origin(kind) is dict else ""
 
 
 def _numeric_bounds(hint: Any) -> bool:
@@ -178,8 +213,11 @@ def _leaves(section: type[Any] = Config, above: str = "") -> Iterator[tuple[str,
     for field in dataclasses.fields(section):
         kind = keys_of(section)[field.name]
         path = f"{above}{field.name}"
-        if is_list(kind):
-            kind, path = item_type(kind), f"{path}.0"
+        path += _below(kind)
+        if get_origin(kind) is dict:
+            kind = float  # so far every mapping holds numbers
+        elif is_list(kind):
+            kind = item_type(kind)
         if is_section(kind):
             yield from _leaves(kind, f"{path}.")
         else:

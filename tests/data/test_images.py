@@ -11,11 +11,11 @@ from PIL import Image
 
 from kgcv.data import images
 from kgcv.data.images import (
+    Scaling,
     IMAGE_SUFFIXES,
     ImageFacts,
     inspect_image,
     read_image,
-    scaled_size,
     write_jpeg,
 )
 from kgcv.errors import DataError
@@ -82,11 +82,21 @@ class TestScaledSize:
         ],
     )
     def test_floors_the_longer_side(self, size, edge, expected):
-        assert scaled_size(size[0], size[1], edge, enlarge=False) == expected
+        assert Scaling(edge, enlarge=False).size(*size) == expected
 
     def test_keeps_small_images_unless_told_to_enlarge(self):
-        assert scaled_size(50, 40, 83, enlarge=False) == (50, 40)
-        assert scaled_size(50, 40, 83, enlarge=True) == (103, 83)  # 50 * 83 / 40 = 103.75
+        assert Scaling(83, enlarge=False).size(50, 40) == (50, 40)
+        assert Scaling(83).size(50, 40) == (103, 83)  # 50 * 83 / 40 = 103.75
+
+    def test_squeezes_the_whole_image_into_a_square(self, tmp_path):
+        assert Scaling(20, square=True).size(30, 50) == (20, 20)
+        assert Scaling(83, square=True).size(50, 40) == (83, 83)
+        assert Scaling(83, enlarge=False, square=True).size(50, 40) == (40, 40)
+        stripes = Image.fromarray(np.repeat(np.arange(0, 240, 40, dtype=np.uint8)[:, None], 2, axis=1))
+        # Six rows of 40 more each, two columns: a square of two pixels has the first three rows above the last three.
+        image = read_image(save(tmp_path / "a.png", stripes), 1, Scaling(2, square=True))
+        assert image.shape == (2, 2, 1)
+        assert image[0, 0, 0] < 80 < 120 < image[1, 0, 0]
 
 
 class TestModes:
@@ -196,7 +206,7 @@ class TestPages:
         assert image.shape == (2, 3, 5)
         assert image[1, 2].tolist() == [10, 20, 30, 40, RED_LUMA]
         assert read_image(path, 3)[0, 0].tolist() == [10, 10, 10]
-        assert read_image(path, 5, edge=1).shape == (1, 1, 5)
+        assert read_image(path, 5, Scaling(1)).shape == (1, 1, 5)
 
     def test_another_number_of_pages_is_an_error(self, tmp_path):
         path = save(tmp_path / "a.png", grey([[1]]))
@@ -229,7 +239,7 @@ class TestOrientation:
         exif[0x0112] = orientation
         blocks = np.kron(np.array(ORIENTED[orientation], np.uint8) * 40, np.ones((160, 160), np.uint8))
         path = save(tmp_path / "a.jpg", Image.fromarray(blocks), exif=exif, quality=95)
-        image = read_image(path, 1, edge=20)
+        image = read_image(path, 1, Scaling(20))
         assert image.shape == (20, 30, 1)
         assert np.abs(image[5::10, 5::10, 0].astype(int) - [[40, 80, 120], [160, 200, 240]]).max() <= 3
         assert size_of(path) == (480, 320)
@@ -250,21 +260,21 @@ class TestOrientation:
 class TestScaling:
     def test_shortest_edge(self, tmp_path):
         path = save(tmp_path / "a.jpg", natural_photo(500, 375))
-        assert read_image(path, 3, edge=83).shape == (83, 110, 3)
-        assert read_image(path, 1, edge=166).shape == (166, 221, 1)
+        assert read_image(path, 3, Scaling(83)).shape == (83, 110, 3)
+        assert read_image(path, 1, Scaling(166)).shape == (166, 221, 1)
         assert read_image(path, 3).shape == (375, 500, 3)
 
     def test_small_images(self, tmp_path):
         path = save(tmp_path / "a.png", natural_photo(50, 40))
-        assert read_image(path, 3, edge=83, enlarge=False).shape == (40, 50, 3)
-        assert read_image(path, 3, edge=83).shape == (83, 103, 3)
+        assert read_image(path, 3, Scaling(83, enlarge=False)).shape == (40, 50, 3)
+        assert read_image(path, 3, Scaling(83)).shape == (83, 103, 3)
 
     @pytest.mark.parametrize("size", [(500, 375), (1600, 1200)])
     def test_close_to_lanczos_of_the_full_image(self, tmp_path, size):
         path = save(tmp_path / "a.jpg", natural_photo(*size), quality=90)
         with Image.open(path) as full:
-            reference = np.asarray(full.resize(scaled_size(size[0], size[1], 166, True), Image.Resampling.LANCZOS))
-        assert psnr(read_image(path, 3, edge=166), reference) >= 43
+            reference = np.asarray(full.resize(Scaling(166).size(*size), Image.Resampling.LANCZOS))
+        assert psnr(read_image(path, 3, Scaling(166)), reference) >= 43
 
     def test_a_jpeg_is_decoded_at_the_smallest_scale_that_keeps_twice_the_size(self, tmp_path, monkeypatch):
         loaded = []
@@ -277,13 +287,13 @@ class TestScaling:
         monkeypatch.setattr(images, "_resize", note)
         path = save(tmp_path / "a.jpg", Image.new("RGB", (800, 600)))
         for edge in (300, 150, 76, 75, 30):
-            read_image(path, 3, edge=edge)
+            read_image(path, 3, Scaling(edge))
         assert loaded == [(800, 600), (400, 300), (400, 300), (200, 150), (100, 75)]
 
     def test_transparency_does_not_fade_colours(self, tmp_path):
         image = np.full((8, 8, 4), 200, np.uint8)
         image[:, ::2, 3] = 0
-        small = read_image(save(tmp_path / "a.png", Image.fromarray(image)), 4, edge=4)
+        small = read_image(save(tmp_path / "a.png", Image.fromarray(image)), 4, Scaling(4))
         assert (small[..., :3] == 200).all()
         assert small[..., 3].max() < 200
 
@@ -314,13 +324,13 @@ class TestBadFiles:
             read_image(tmp_path / "a.pcx", 3)
 
     @pytest.mark.parametrize("suffix", ["jpg", "png", "gif", "bmp", "tif", "webp", "ppm", "jp2"])
-    @pytest.mark.parametrize("edge", [None, 20])
-    def test_truncated(self, tmp_path, suffix, edge):
+    @pytest.mark.parametrize("scaling", [None, Scaling(20)])
+    def test_truncated(self, tmp_path, suffix, scaling):
         path = save(tmp_path / f"a.{suffix}", natural_photo(200, 150))
         content = path.read_bytes()
         path.write_bytes(content[: len(content) * 2 // 3])
         with pytest.raises(DataError, match=rf"a\.{suffix}: cannot be decoded: "):
-            read_image(path, 3, edge)
+            read_image(path, 3, scaling)
         with pytest.raises(DataError):
             inspect_image(path)
 

@@ -68,9 +68,25 @@ def test_twins_are_the_same_in_every_byte(tmp_path: Path) -> None:
     assert find_twins(paths, WATCH) == [(0, 2, 5), (1, 4)]
 
 
-def test_only_files_of_equal_size_are_hashed(tmp_path: Path) -> None:
-    contents = [b"1", b"22", b"333", b"44"]
+def test_only_files_of_equal_size_and_end_are_hashed_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inspection, "_END_BYTES", 2)
+    contents = [b"1", b"2--x", b"3--x", b"2--x", b"4--y", b"55555"]
     paths = [written(tmp_path / str(row), content) for row, content in enumerate(contents)]
     recorder = Recorder()
-    assert find_twins(paths, Watch(recorder, never_stop)) == []
-    assert recorder.events[0] == TaskStarted("comparing", 2)
+    assert find_twins(paths, Watch(recorder, never_stop)) == [(1, 3)]
+    started = [event for event in recorder.events if isinstance(event, TaskStarted)]
+    # Four have four bytes, and three of these end in x.
+    assert started == [TaskStarted("comparing", 4), TaskStarted("comparing", 3)]
+
+
+def test_files_of_different_sizes_are_not_opened(tmp_path: Path) -> None:
+    recorder = Recorder()
+    assert (
+        find_twins([written(tmp_path / "a", b"1"), written(tmp_path / "b", b"22")], Watch(recorder, never_stop)) == []
+    )
+    assert recorder.events == []
+
+
+def test_files_that_cannot_be_read_have_no_twin(tmp_path: Path) -> None:
+    paths = [written(tmp_path / "a", b"same"), tmp_path / "gone", written(tmp_path / "b", b"same"), tmp_path / "lost"]
+    assert find_twins(paths, WATCH) == [(0, 2)]

@@ -100,6 +100,37 @@ def test_an_ambiguous_task_is_asked_for(samples: SampleTable, message: str) -> N
     assert str(caught.value) == message
 
 
+def test_one_label_each_in_a_csv_file_is_single_and_said_so() -> None:
+    note = (
+        "every sample has exactly one label, so the task is single (softmax, one answer an image); "
+        "if an image can have several, set data.task: multi, and single if it cannot"
+    )
+    assert encode_labels(labelled("cat", "dog", columns=("tags",)), "auto").notes == (note,)
+    assert encode_labels(labelled(["0", "1"], ["1", "0"], columns=("cat", "dog")), "auto").notes == (note,)
+
+
+@pytest.mark.parametrize(
+    ("samples", "task"),
+    [
+        (labelled("cat", "dog"), "auto"),
+        (labelled("cat", "dog", columns=("label",)), "single"),
+        (labelled("cat", "dog", columns=("label",)), "multi"),
+        (labelled(["a", "b"], ["a"], ["b"], columns=("tags",)), "auto"),
+        (labelled("1", "2", columns=("age",)), "regression"),
+    ],
+)
+def test_what_is_stated_or_plain_needs_no_note(samples: SampleTable, task: str) -> None:
+    assert encode_labels(samples, task).notes == ()  # type: ignore[arg-type]
+
+
+def test_tags_with_spaces_were_separated_by_something_else() -> None:
+    labels = encode_labels(labelled(["bare ground", "road"], ["road"], ["bare ground"]), "auto")
+    assert labels.task == "multi"
+    assert labels.class_names == ("bare ground", "road")
+    # Three tags and no more than three sets of them: spaces tell what words could not.
+    assert encode_labels(labelled(["bare ground", "road"], ["road", "haze"]), "auto").task == "multi"
+
+
 def test_columns_are_sorted_with_their_values() -> None:
     samples = labelled(["1", "0", "0"], ["0", "1", "0"], columns=("z", "b", "never"))
     labels = encode_labels(samples, "auto")

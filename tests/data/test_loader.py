@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from kgcv.data.images import read_image
+from kgcv.data.images import Scaling, read_image
 from kgcv.data.loader import READ_AHEAD, BatchRequest, cut_square, read_batch, read_batches
 from kgcv.errors import DataError
 
@@ -194,7 +194,7 @@ def test_an_unreadable_file_is_named(tmp_path):
             return 1
 
         def read(self, row: int) -> np.ndarray:
-            return read_image(Path(path), 3, 4)
+            return read_image(Path(path), 3, Scaling(4))
 
     with pytest.raises(DataError, match=r"broken\.jpg"):
         list(read_batches(Files(), 4, requests_of([0]), 1))

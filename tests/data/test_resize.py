@@ -18,7 +18,7 @@ from PIL import Image
 
 from kgcv.config.schema import Config, DataConfig, ModelConfig, ResizeConfig, StageConfig
 from kgcv.data import resize, store_notes
-from kgcv.data.images import read_image
+from kgcv.data.images import Scaling, read_image
 from kgcv.data.packed import PackedImages
 from kgcv.data.resize import (
     StoreSpec,
@@ -58,7 +58,7 @@ def samples(root):
 
 @pytest.fixture
 def spec(root, tmp_path):
-    return StoreSpec("packed", tmp_path / "cache", "train", edge=20, channels=3, enlarge=False, root=root)
+    return StoreSpec("packed", tmp_path / "cache", "train", Scaling(20, enlarge=False), channels=3, root=root)
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ class TestNames:
             resize=ResizeConfig(store="jpeg", folder="stores", enlarge=True),
         )
         spec = store_spec(config, "test", 64)
-        assert (spec.kind, spec.part, spec.edge, spec.channels, spec.enlarge) == ("jpeg", "test", 83, 4, True)
+        assert (spec.kind, spec.part, spec.scaling, spec.channels) == ("jpeg", "test", Scaling(83), 4)
         assert spec.root == Path("data/planet")
         assert spec.folder.parent == Path("stores")
         name, mark = spec.folder.name.rsplit("-", 1)
@@ -122,9 +122,10 @@ class TestNames:
             for change in (
                 {},
                 {"part": "test"},
-                {"edge": 21},
+                {"scaling": Scaling(21, enlarge=False)},
                 {"channels": 1},
-                {"enlarge": True},
+                {"scaling": Scaling(20)},
+                {"scaling": Scaling(20, enlarge=False, square=True)},
                 {"kind": "jpeg"},
             )
         ]
@@ -143,7 +144,7 @@ class TestPacked:
         source = open_store(samples, spec)
         assert len(source) == NUM_IMAGES
         for row, path in enumerate(samples.paths):
-            assert (source.read(row) == read_image(path, 3, 20)).all()
+            assert (source.read(row) == read_image(path, 3, Scaling(20))).all()
         assert source.read(0).shape == (20, 33, 3)  # 30 x 50, and 50 * 20 / 30 = 33.3
         assert sorted(path.name for path in spec.folder.iterdir()) == [
             "train-20.packed",
@@ -167,10 +168,10 @@ class TestPacked:
         assert contents[0] == contents[1]
 
     def test_small_originals(self, samples, spec):
-        small = replace(spec, edge=35)
+        small = replace(spec, scaling=Scaling(35, enlarge=False))
         assert build(samples, small).num_small == 5  # heights 30 to 34
         assert open_store(samples, small).read(0).shape == (30, 50, 3)
-        enlarged = replace(small, enlarge=True)
+        enlarged = replace(small, scaling=replace(small.scaling, enlarge=True))
         assert build(samples, enlarged).num_small == 0
         assert open_store(samples, enlarged).read(0).shape == (35, 58, 3)
 
@@ -236,7 +237,7 @@ class TestStale:
         self.check_stale(samples, spec)
 
     def test_store_of_other_settings_under_this_name(self, samples, spec):
-        other = replace(spec, edge=21)
+        other = replace(spec, scaling=Scaling(21, enlarge=False))
         build(samples, other)
         spec.folder.mkdir(exist_ok=True)
         other.path.rename(spec.path)
@@ -256,7 +257,7 @@ class TestStale:
     def test_signature_follows_files_and_settings(self, samples, spec):
         signature = store_signature(samples, spec)
         assert store_signature(samples, spec) == signature
-        assert store_signature(samples, replace(spec, edge=21)) != signature
+        assert store_signature(samples, replace(spec, scaling=Scaling(21, enlarge=False))) != signature
         os.utime(samples.paths[0], (1, 1))
         assert store_signature(samples, spec) != signature
 
@@ -305,7 +306,7 @@ class TestJpegTree:
         source = open_store(samples, jpeg_spec)
         assert len(source) == 12
         for row, path in enumerate(samples.paths):
-            expected = read_image(path, 3, 20).astype(int)
+            expected = read_image(path, 3, Scaling(20)).astype(int)
             assert source.read(row).shape == expected.shape
             assert np.abs(source.read(row).mean((0, 1)) - expected.mean((0, 1))).max() < 4
 
@@ -353,7 +354,7 @@ class TestOriginals:
         assert build(samples, none).num_built == 0
         source = open_store(samples, none)
         assert len(source) == 12
-        assert (source.read(4) == read_image(samples.paths[4], 3, 20)).all()
+        assert (source.read(4) == read_image(samples.paths[4], 3, Scaling(20))).all()
         assert not spec.folder.exists()
 
 
@@ -382,7 +383,7 @@ class TestFailures:
         assert (report.num_built, report.is_final) == (1, True)
         source = open_store(samples, spec)
         for row, path in enumerate(samples.paths):
-            assert np.abs(source.read(row).mean() - read_image(path, 3, 20).mean()) < 4
+            assert np.abs(source.read(row).mean() - read_image(path, 3, Scaling(20)).mean()) < 4
 
     def test_skip_bad(self, samples, spec):
         damage(samples.paths[4])
@@ -561,7 +562,7 @@ resize.read_image = read_slowly
 root, kind = Path(sys.argv[1]), sys.argv[2]
 paths = sorted((root / "train").rglob("*.*"))
 samples = SampleTable(tuple(path.name for path in paths), tuple(paths))
-spec = resize.StoreSpec(kind, root.parent / sys.argv[3], "train", 20, 3, False, root)
+spec = resize.StoreSpec(kind, root.parent / sys.argv[3], "train", resize.Scaling(20, enlarge=False), 3, root)
 report = resize.build_store(samples, spec, Silent(), never_stop, 2)
 print(report.num_built)
 """

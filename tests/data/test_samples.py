@@ -334,6 +334,57 @@ def test_a_missing_split_column_names_those_there_are(tmp_path: Path) -> None:
     assert message(config(tmp_path, labels="train.csv"), SplitConfig(kind="column")) == expected
 
 
+# Groups
+
+
+def test_groups_come_from_the_labels_file(tmp_path: Path) -> None:
+    touch(tmp_path, "train/1.jpg", "train/2.jpg")
+    write_table(tmp_path, "id,label,patient", "2.jpg,dog,p7", "1.jpg,cat,p1")
+    samples = read_train_samples(config(tmp_path, labels="train.csv"), SplitConfig(group_column="patient"))
+    assert samples.groups == ("p7", "p1")
+    assert samples.split_marks is None
+
+
+def test_groups_come_from_a_split_file_of_their_own(tmp_path: Path) -> None:
+    touch(tmp_path, "train/cat/1.jpg", "train/dog/2.jpg")
+    write_table(tmp_path, "id,patient", "dog/2.jpg,p7", "cat/1.jpg,p1", name="groups.csv")
+    split = SplitConfig(kind="folds", group_column="patient", file=str(tmp_path / "groups.csv"))
+    assert read_train_samples(config(tmp_path), split).groups == ("p1", "p7")
+
+
+def test_samples_without_a_group_and_without_a_row_are_listed(tmp_path: Path) -> None:
+    touch(tmp_path, "train/cat/1.jpg", "train/dog/2.jpg")
+    split = SplitConfig(group_column="patient", file=str(tmp_path / "groups.csv"))
+    write_table(tmp_path, "id,patient", "dog/2.jpg,", "cat/1.jpg,p1", name="groups.csv")
+    assert message(config(tmp_path), split) == "split.group_column: patient:\n  samples without a group (1): dog/2.jpg"
+    write_table(tmp_path, "id,patient", "cat/1.jpg,p1", name="groups.csv")
+    assert message(config(tmp_path), split) == (
+        f"{tmp_path}/groups.csv and the samples:\n  samples without a row (1): dog/2.jpg"
+    )
+
+
+# Weights
+
+
+def test_weights_are_read_in_the_order_of_the_samples(tmp_path: Path) -> None:
+    touch(tmp_path, "train/1.jpg", "train/2.jpg")
+    write_table(tmp_path, "id,label,weight", "2.jpg,dog,1e-3", "1.jpg,cat,2")
+    weights = read_train_samples(config(tmp_path, labels="train.csv", weight_column="weight"), HOLDOUT).weights
+    assert weights is not None
+    assert weights.tolist() == [0.001, 2.0]
+    assert weights.dtype == np.float64
+
+
+def test_weights_that_are_no_positive_number_are_listed(tmp_path: Path) -> None:
+    cells = ["0", "-1", "inf", "nan", "", "heavy", "1"]
+    touch(tmp_path, *(f"train/{row}.jpg" for row in range(len(cells))))
+    write_table(tmp_path, "id,label,weight", *(f"{row},cat,{cell}" for row, cell in enumerate(cells)))
+    assert message(config(tmp_path, labels="train.csv", suffix=".jpg", weight_column="weight")) == (
+        f"{tmp_path}/train.csv, column 'weight':\n"
+        "  weights that are no positive number (6): 0 (0), 1 (-1), 2 (inf), 3 (nan), 4 (), 5 (heavy)"
+    )
+
+
 # Test folders
 
 
@@ -377,6 +428,15 @@ def test_select_and_without_keep_what_belongs_together() -> None:
     assert chosen == expected
     assert samples.without({"b"}) == samples.select(np.array([0, 2]))
     assert len(samples.without(["a", "b", "c"])) == 0
+
+
+def test_select_takes_groups_and_weights_along() -> None:
+    paths = (Path("a"), Path("b"), Path("c"))
+    samples = SampleTable(("a", "b", "c"), paths, groups=("x", "y", "y"), weights=np.array([1.0, 2.0, 3.0]))
+    chosen = samples.select(np.array([2, 0]))
+    assert chosen.groups == ("y", "x")
+    assert chosen.weights is not None
+    assert chosen.weights.tolist() == [3.0, 1.0]
 
 
 def test_select_leaves_out_what_test_samples_lack() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -10,7 +11,7 @@ import pytest
 from kgcv.config.schema import SplitConfig
 from kgcv.data.labels import LabelSet, encode_labels
 from kgcv.data.samples import SampleTable
-from kgcv.data.splits import Split, draw_course_rows, make_split, read_split, write_split
+from kgcv.data.splits import Split, make_split, read_split, write_split
 from kgcv.errors import DataError
 
 
@@ -30,70 +31,30 @@ def marked(*marks: str) -> tuple[SampleTable, LabelSet]:
     return samples, encode_labels(samples, "single")
 
 
-def holdout(**keys: object) -> SplitConfig:
+def grouped(groups: str) -> tuple[SampleTable, LabelSet]:
+    """Cats and dogs in turn, in groups called by one letter."""
+    samples = replace(table([(("cat", "dog")[row % 2],) for row in range(len(groups))]), groups=tuple(groups))
+    return samples, encode_labels(samples, "single")
+
+
+def config(**keys: object) -> SplitConfig:
     return SplitConfig(**keys)  # type: ignore[arg-type]
 
 
-def shares(labels: LabelSet, rows: np.ndarray) -> list[int]:
-    return [int(count) for count in np.bincount(labels.targets[rows], minlength=len(labels.class_names))]
-
-
-# The course's draw
-
-
-def test_the_course_draw_is_the_start_of_the_seeded_permutation() -> None:
-    # np.random.seed(42); np.random.permutation(10) is 8 1 5 0 7 2 9 4 3 6.
-    assert draw_course_rows(10, 0, 2, 42).tolist() == [8, 1]
-    assert draw_course_rows(10, 4, 2, 42).tolist() == [3, 6]
-
-
-def test_unstratified_holdout_is_the_courses() -> None:
-    split = make_split(*single({"a": 5, "b": 5}), holdout(stratify=False))
-    assert split.num_folds == 1
-    assert split.valid_rows(0).tolist() == [1, 8]
-    assert split.train_rows(0).tolist() == [0, 2, 3, 4, 5, 6, 7, 9]
-    assert split.folds.dtype == np.int64
-
-
-def test_dog_breeds_has_the_courses_sizes() -> None:
-    split = make_split(*single({"a": 5000, "b": 5222}), holdout(stratify=False))
-    np.random.seed(42)  # as the course did it
-    expected = np.random.permutation(10222)[:2044]
-    assert split.valid_rows(0).tolist() == sorted(expected.tolist())
-    assert len(split.train_rows(0)) == 8178
-
-
-def test_unstratified_folds_are_the_courses_and_leave_the_remainder_out() -> None:
-    split = make_split(*single({"a": 6, "b": 5}), holdout(kind="folds", stratify=False))
-    permutation = np.random.RandomState(42).permutation(11)
-    for fold in range(5):
-        assert split.valid_rows(fold).tolist() == sorted(permutation[2 * fold : 2 * fold + 2].tolist())
-    assert np.flatnonzero(split.folds == -1).tolist() == [permutation[10]]
-    assert all(permutation[10] in split.train_rows(fold) for fold in range(5))
-
-
-def test_blocks_are_as_long_as_the_courses_fraction_makes_them() -> None:
-    assert all(num_samples // 5 == int(0.2 * num_samples) for num_samples in range(2000))
-
-
-# Stratified
-
-
-def test_stratified_holdout_keeps_the_shares() -> None:
-    samples, labels = single({"cat": 100, "dog": 50, "emu": 10})
-    split = make_split(samples, labels, holdout())
-    assert shares(labels, split.valid_rows(0)) == [20, 10, 2]
-    assert shares(labels, split.train_rows(0)) == [80, 40, 8]
+# Drawn
 
 
 @pytest.mark.parametrize("kind", ["holdout", "folds"])
 @pytest.mark.parametrize("task", ["single", "multi"])
-@pytest.mark.parametrize("stratify", [True, False])
-def test_the_seed_decides(kind: str, task: Literal["single", "multi"], stratify: bool) -> None:
+@pytest.mark.parametrize("stratify", ["yes", "no"])
+@pytest.mark.parametrize("has_groups", [True, False])
+def test_the_seed_decides(kind: str, task: Literal["single", "multi"], stratify: str, has_groups: bool) -> None:
     samples, _ = single({"cat": 50, "dog": 50})
+    if has_groups:
+        samples = replace(samples, groups=tuple(str(row // 2) for row in range(100)))
     labels = encode_labels(samples, task)
-    configs = (holdout(kind=kind, stratify=stratify, seed=seed) for seed in (1, 1, 2))
-    one, same, other = (make_split(samples, labels, config).folds for config in configs)
+    configs = (config(kind=kind, stratify=stratify, seed=seed) for seed in (1, 1, 2))
+    one, same, other = (make_split(samples, labels, each).folds for each in configs)
     assert one.tolist() == same.tolist()
     assert one.tolist() != other.tolist()
 
@@ -102,57 +63,76 @@ def test_a_draw_leaves_the_global_generator_alone() -> None:
     np.random.seed(7)
     expected = np.random.rand()
     np.random.seed(7)
-    make_split(*single({"cat": 10, "dog": 10}), holdout())
-    make_split(*single({"cat": 10, "dog": 10}), holdout(stratify=False))
+    make_split(*single({"cat": 10, "dog": 10}), config())
+    make_split(*single({"cat": 10, "dog": 10}), config(stratify="no"))
+    make_split(*grouped("aabbccddee"), config())
     assert np.random.rand() == expected
 
 
+@pytest.mark.parametrize("kind", ["holdout", "folds"])
 @pytest.mark.parametrize("seed", range(5))
-def test_a_class_with_one_sample_always_trains(seed: int) -> None:
-    samples, labels = single({"cat": 10, "dog": 10, "yeti": 1})
-    split = make_split(samples, labels, holdout(seed=seed))
-    assert shares(labels, split.valid_rows(0)) == [2, 2, 0]
-    folds = make_split(samples, labels, holdout(kind="folds", seed=seed))
-    assert folds.folds[20] == -1
-    assert sorted(folds.folds[:20].tolist()) == sorted([0, 1, 2, 3, 4] * 4)
+def test_groups_stay_together(kind: str, seed: int) -> None:
+    samples, labels = grouped("aaabbccddeeeffgghij" * 3)
+    split = make_split(samples, labels, config(kind=kind, num_folds=3, seed=seed))
+    folds = dict(zip(samples.groups or (), split.folds.tolist(), strict=True))
+    assert split.folds.tolist() == [folds[group] for group in samples.groups or ()]
 
 
-def test_stratified_folds_keep_the_shares_and_cover_everything() -> None:
-    samples, labels = single({"cat": 50, "dog": 25, "emu": 3})
-    split = make_split(samples, labels, holdout(kind="folds"))
-    assert split.num_folds == 5
-    for fold in range(5):
-        cat, dog, _ = shares(labels, split.valid_rows(fold))
-        assert (cat, dog) == (10, 5)
-    assert sorted(split.folds[75:].tolist()) == sorted(set(split.folds[75:].tolist()))
-    assert split.folds.min() == 0
+def test_training_on_all_validates_nothing() -> None:
+    split = make_split(*single({"a": 3, "b": 2}), config(train_on_all=True), twins=[(0, 4)])
+    assert split.folds.tolist() == [-1] * 5
+    assert split.num_folds == 1
+    assert split.train_rows(0).tolist() == [0, 1, 2, 3, 4]
+    assert len(split.valid_rows(0)) == 0
 
 
-def test_tags_keep_their_shares() -> None:
-    rows = [["common"] + ["rare"] * (row % 10 == 0) + ["half"] * (row % 2) for row in range(200)]
-    samples = table(rows)
-    labels = encode_labels(samples, "multi")
-    assert labels.targets.sum(axis=0).tolist() == [200, 100, 20]
-    held = make_split(samples, labels, holdout()).valid_rows(0)
-    assert labels.targets[held].sum(axis=0).tolist() == [40, 20, 4]
-    folds = make_split(samples, labels, holdout(kind="folds"))
-    for fold in range(5):
-        assert labels.targets[folds.valid_rows(fold)].sum(axis=0).tolist() == [40, 20, 4]
+# Twins
 
 
-def test_a_single_tag_is_stratified_as_two_classes() -> None:
-    samples = table([["haze"]] * 10 + [[]] * 40)
-    labels = encode_labels(samples, "multi")
-    split = make_split(samples, labels, holdout())
-    assert labels.targets[split.valid_rows(0)].sum() == 2
-    assert len(split.valid_rows(0)) == 10
+@pytest.mark.parametrize("kind", ["holdout", "folds"])
+@pytest.mark.parametrize("seed", range(20))
+def test_twins_follow_the_first_of_their_kind_and_all_else_stays_as_drawn(kind: str, seed: int) -> None:
+    samples, labels = single({"cat": 20, "dog": 20})
+    twins = [(0, 5, 39), (7, 8)]
+    free = make_split(samples, labels, config(kind=kind, seed=seed), ()).folds
+    bound = make_split(samples, labels, config(kind=kind, seed=seed), twins).folds
+    expected = free.copy()
+    expected[[5, 39]], expected[8] = free[0], free[7]
+    assert bound.tolist() == expected.tolist()
+    allowed = make_split(samples, labels, config(kind=kind, seed=seed, allow_twins=True), twins).folds
+    assert allowed.tolist() == free.tolist()
 
 
-def test_regression_takes_the_course_draw_whatever_stratify_says() -> None:
-    samples = table([(str(row),) for row in range(10)])
-    labels = encode_labels(samples, "regression")
-    assert make_split(samples, labels, holdout()).valid_rows(0).tolist() == [1, 8]
-    assert make_split(samples, labels, holdout(kind="folds")).valid_rows(4).tolist() == [3, 6]
+@pytest.mark.parametrize("kind", ["holdout", "folds"])
+@pytest.mark.parametrize("seed", range(20))
+def test_twins_in_two_groups_join_the_groups(kind: str, seed: int) -> None:
+    samples, labels = grouped("aabbccddeeffgghh")
+    # a = b by rows 1 and 2, b = h by rows 3 and 15: one group of a, b and h.
+    split = make_split(samples, labels, config(kind=kind, num_folds=3, seed=seed), [(1, 2), (3, 15)])
+    folds = split.folds.tolist()
+    assert len(set(folds[:4] + folds[14:])) == 1
+    assert all(folds[row] == folds[row + 1] for row in range(4, 14, 2))
+
+
+def test_twins_that_a_column_puts_on_both_sides_are_refused() -> None:
+    samples, labels = marked("0", "1", "-1", "0", "1")
+    by_fold = config(kind="column", column="fold")
+    with pytest.raises(DataError) as caught:
+        make_split(samples, labels, by_fold, [(0, 1), (2, 3), (1, 4)])
+    assert str(caught.value) == (
+        "split.kind: column puts identical images on both sides (2): 00000 = 00001, 00002 = 00003; "
+        "move them to one side, or set split.allow_twins: true"
+    )
+    allowed = replace(by_fold, allow_twins=True)
+    assert make_split(samples, labels, allowed, [(0, 1), (2, 3)]).folds.tolist() == [0, 1, -1, 0, 1]
+    assert make_split(samples, labels, by_fold, [(0, 3), (1, 4)]).folds.tolist() == [0, 1, -1, 0, 1]
+
+
+def test_twins_that_folders_put_on_both_sides_are_refused() -> None:
+    with pytest.raises(
+        DataError, match=r"^split.kind: folder puts identical images on both sides \(1\): 00001 = 00003"
+    ):
+        make_split(*marked("train", "train", "valid", "valid"), config(kind="folder"), [(1, 3)])
 
 
 # Told
@@ -161,7 +141,7 @@ def test_regression_takes_the_course_draw_whatever_stratify_says() -> None:
 def test_a_folder_validates_and_a_class_missing_from_it_shifts_nothing() -> None:
     samples = table([("cat",), ("dog",), ("emu",), ("emu",)], ["train", "train", "train", "valid"])
     labels = encode_labels(samples, "single")
-    split = make_split(samples, labels, holdout(kind="folder"))
+    split = make_split(samples, labels, config(kind="folder"))
     assert split.valid_rows(0).tolist() == [3]
     assert labels.targets[split.valid_rows(0)].tolist() == [2]
     assert split.num_folds == 1
@@ -171,7 +151,7 @@ def test_a_folder_validates_and_a_class_missing_from_it_shifts_nothing() -> None
     "marks", [("1", "0", "1"), ("True", "false", "TRUE"), ("yes", "no", "yes"), ("valid", "", "1")]
 )
 def test_marks_tell_who_validates(marks: tuple[str, ...]) -> None:
-    split = make_split(*marked(*marks), holdout(kind="column"))
+    split = make_split(*marked(*marks), config(kind="column"))
     assert split.folds.tolist() == [0, -1, 0]
     assert split.num_folds == 1
 
@@ -189,7 +169,7 @@ def test_marks_tell_who_validates(marks: tuple[str, ...]) -> None:
 def test_fold_numbers_are_known_by_the_name_or_by_a_value(
     column: str, marks: tuple[str, ...], folds: list[int], num_folds: int
 ) -> None:
-    split = make_split(*marked(*marks), holdout(kind="column", column=column))
+    split = make_split(*marked(*marks), config(kind="column", column=column))
     assert split.folds.tolist() == folds
     assert split.num_folds == num_folds
 
@@ -209,7 +189,7 @@ def test_fold_numbers_are_known_by_the_name_or_by_a_value(
 )
 def test_other_marks_are_refused(column: str, marks: tuple[str, ...], message: str) -> None:
     with pytest.raises(DataError) as caught:
-        make_split(*marked(*marks), holdout(kind="column", column=column))
+        make_split(*marked(*marks), config(kind="column", column=column))
     assert str(caught.value) == message
 
 
@@ -217,46 +197,25 @@ def test_other_marks_are_refused(column: str, marks: tuple[str, ...], message: s
 
 
 @pytest.mark.parametrize(
-    ("counts", "config", "message"),
+    ("split", "fold", "amount"),
     [
-        (
-            {"a": 2, "b": 2},
-            holdout(stratify=False),
-            "split.kind: holdout leaves fold 0 without validation samples; there are 4 samples and 1 folds",
-        ),
-        (
-            {"a": 2, "b": 2},
-            holdout(kind="folds", stratify=False),
-            "split.kind: folds leaves fold 0 without validation samples; there are 4 samples and 5 folds",
-        ),
-        (
-            {"a": 6, "b": 6, "c": 6},
-            holdout(valid_fraction=0.1),
-            "split.stratify: 2 validation and 16 training samples cannot both hold all 3 classes; "
-            "change split.valid_fraction or set split.stratify: false",
-        ),
-        (
-            {"a": 3, "b": 3},
-            holdout(valid_fraction=0.9),
-            "split.stratify: 5 validation and 1 training samples cannot both hold all 2 classes; "
-            "change split.valid_fraction or set split.stratify: false",
-        ),
-        (
-            {"a": 1, "b": 1},
-            holdout(),
-            "split.stratify: no class has two samples, so none can validate; set it to false",
-        ),
-        (
-            {"a": 4, "b": 3},
-            holdout(kind="folds"),
-            "split.num_folds: 5 is more than the 4 samples of any class",
-        ),
+        (SplitConfig(stratify="no"), 0, "4 samples and 1 folds"),
+        (SplitConfig(kind="folds", stratify="no"), 4, "4 samples and 5 folds"),
     ],
 )
-def test_too_few_samples_are_refused(counts: dict[str, int], config: SplitConfig, message: str) -> None:
+def test_too_few_samples_are_refused(split: SplitConfig, fold: int, amount: str) -> None:
     with pytest.raises(DataError) as caught:
-        make_split(*single(counts), config)
-    assert str(caught.value) == message
+        make_split(*single({"a": 2, "b": 2}), split)
+    expected = f"split.kind: {split.kind} leaves fold {fold} without validation samples; there are {amount}"
+    assert str(caught.value) == expected
+
+
+def test_groups_that_are_too_large_for_the_fraction_are_refused() -> None:
+    with pytest.raises(DataError) as caught:
+        make_split(*grouped("aaaabbbb"), config(valid_fraction=0.1))
+    assert str(caught.value) == (
+        "split.kind: holdout leaves fold 0 without validation samples; there are 8 samples, 2 groups and 1 folds"
+    )
 
 
 @pytest.mark.parametrize(
@@ -270,7 +229,7 @@ def test_too_few_samples_are_refused(counts: dict[str, int], config: SplitConfig
 )
 def test_an_empty_side_is_refused(column: str, marks: tuple[str, ...], where: str) -> None:
     with pytest.raises(DataError) as caught:
-        make_split(*marked(*marks), holdout(kind="column", column=column))
+        make_split(*marked(*marks), config(kind="column", column=column))
     assert str(caught.value) == f"split.kind: column leaves {where}"
 
 
@@ -305,11 +264,11 @@ def test_the_file_is_plain(tmp_path: Path) -> None:
 
 def test_a_stored_holdout_serves_as_a_split_column(tmp_path: Path) -> None:
     samples, labels = single({"a": 10, "b": 10})
-    split = make_split(samples, labels, holdout())
+    split = make_split(samples, labels, config())
     again = make_split(
         table(samples.labels or (), [str(fold) for fold in split.folds]),
         labels,
-        holdout(kind="column", column="fold"),
+        config(kind="column", column="fold"),
     )
     assert again.folds.tolist() == split.folds.tolist()
 

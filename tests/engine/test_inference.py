@@ -162,7 +162,7 @@ def test_a_signal_ends_it_between_two_batches(predictor):
     asked = iter([None, None, signal.SIGTERM])
     recorder = Recorder()
     stopping = replace(predictor, should_stop=lambda: next(asked), reporter=recorder)
-    with pytest.raises(StopRequested, match="nothing was written") as caught:
+    with pytest.raises(StopRequested, match="what was finished before is kept") as caught:
         stopping.predict(ROWS)
     assert caught.value.exit_code == 143
     assert len(recorder.events) == 2

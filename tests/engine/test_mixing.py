@@ -11,7 +11,7 @@ from kgcv.engine.mixing import build_mixup, mix
 
 
 def build(**keys: float) -> Mixup:
-    mixup = build_mixup(AugmentConfig(**keys), 3)  # type: ignore[arg-type]  # floats only
+    mixup = build_mixup(AugmentConfig(**keys))  # type: ignore[arg-type]  # floats only
     assert mixup is not None
     return mixup
 
@@ -23,14 +23,13 @@ def batch_of(count: int) -> tuple[Tensor, Tensor]:
 
 
 def test_nothing_is_built_where_nothing_was_asked_for():
-    assert build_mixup(AugmentConfig(), 3) is None
+    assert build_mixup(AugmentConfig()) is None
 
 
 def test_the_alphas_are_handed_on():
     mixup, cutmix = build(mixup=0.3), build(cutmix=1.0)
     assert (mixup.mixup_alpha, mixup.cutmix_alpha, mixup.label_smoothing) == (0.3, 0.0, 0.0)
     assert (cutmix.mixup_alpha, cutmix.cutmix_alpha) == (0.0, 1.0)
-    assert mixup.num_classes == 3
 
 
 def test_mixup_mixes_an_image_with_its_partner_as_it_mixes_their_classes():
@@ -98,3 +97,20 @@ def test_with_both_each_batch_draws_one():
         mixed, _ = mix(mixup, *batch_of(4), 3)
         pasted.append(set(mixed[1].unique().tolist()) <= {2.0, 3.0})
     assert 10 < sum(pasted) < 30
+
+
+def test_tags_are_mixed_in_the_shares_of_the_images():
+    images = torch.arange(4.0).reshape(4, 1, 1, 1).expand(4, 1, 2, 2).clone()
+    tags = torch.tensor([[1.0, 0.0], [0.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
+    np.random.seed(1)
+    mixed, shares = mix(build(mixup=1.0), images, tags, 2)
+    # Image i is i before; i * lam + (3 - i) * (1 - lam) after.
+    lam = float((mixed[0, 0, 0, 0] - 3) / -3)
+    assert 0 < lam < 1
+    torch.testing.assert_close(shares, lam * tags + (1 - lam) * tags.flip(0))
+
+
+def test_a_lone_image_keeps_its_tags():
+    tags = torch.tensor([[1.0, 0.0]])
+    _, shares = mix(build(mixup=1.0), torch.ones(1, 1, 2, 2), tags, 2)
+    assert shares.tolist() == tags.tolist()

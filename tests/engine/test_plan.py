@@ -194,3 +194,29 @@ def test_processes_share_each_batch_of_a_step(world_size):
                 assert share.changes[number].offsets.tolist() == [offsets[position] for position in mine]
         # The mean loss is over the whole step, whoever computes its parts.
         assert {(share.num_images, share.index) for share in shares} == {(step.num_images, step.index)}
+
+
+def weighted_plan(chances: list[float], batch_size: int = 4) -> StagePlan:
+    config = config_of(stage_of(), train=TrainConfig(batch_size=batch_size), augment=AugmentConfig(preset="top_down"))
+    return plan_stage(config, 0, len(chances), num_groups=3, chances=np.array(chances))
+
+
+def test_images_are_drawn_as_often_as_their_chance_says() -> None:
+    chances = [0.5, 0.3, 0.2, 0.0] + [0.0] * 996
+    plan = weighted_plan(chances, batch_size=64)
+    drawn = np.concatenate([batch for step in plan.steps(epoch=0) for batch in step.positions])
+    assert len(drawn) == 1000
+    np.testing.assert_allclose(np.bincount(drawn, minlength=4) / 1000, [0.5, 0.3, 0.2, 0.0], atol=0.05)
+
+
+def test_draws_are_a_function_of_the_epoch_and_go_on_at_any_step() -> None:
+    plan = weighted_plan([0.1] * 10)
+    whole = [step.positions[0].tolist() for step in plan.steps(epoch=3)]
+    assert [step.positions[0].tolist() for step in plan.steps(epoch=3, first=1)] == whole[1:]
+    assert [step.positions[0].tolist() for step in plan.steps(epoch=4)] != whole
+
+
+def test_an_image_that_is_drawn_again_comes_changed() -> None:
+    (step,) = weighted_plan([1.0, 0.0, 0.0]).steps(epoch=0)
+    assert step.positions[0].tolist() == [0, 0, 0]
+    assert len({warp.tobytes() for warp in step.changes[0].warps}) == 3

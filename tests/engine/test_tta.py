@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,17 @@ import torch
 from kgcv.config.schema import AugmentConfig
 from kgcv.data.augment import IDENTITY, NUM_DRAWS, draw_changes, warp
 from kgcv.engine.randomness import view_draws
-from kgcv.engine.tta import PLAIN, AnyView, RandomView, View, build_views, group_by_squares, view_weights
+from kgcv.engine.tta import (
+    NAMED_VIEWS,
+    PLAIN,
+    AnyView,
+    RandomView,
+    View,
+    build_views,
+    candidate_sets,
+    group_by_squares,
+    view_weights,
+)
 from kgcv.errors import ConfigError
 
 TOP_DOWN = AugmentConfig(preset="top_down", max_zoom=1.05)
@@ -67,10 +79,10 @@ def test_crops_are_the_square_and_its_corners_and_the_same_mirrored():
         "bottom left",
         "bottom right",
         "mirrored",
-        "top left, mirrored",
-        "top right, mirrored",
-        "bottom left, mirrored",
-        "bottom right, mirrored",
+        "top left mirrored",
+        "top right mirrored",
+        "bottom left mirrored",
+        "bottom right mirrored",
     ]
     assert views[0] is PLAIN
     assert close(seen(views[5]), PIXELS[:, ::-1])
@@ -128,7 +140,57 @@ def test_random_views_need_augmentation():
 def test_other_names_are_refused_with_a_list_of_those_there_are(name):
     with pytest.raises(ConfigError) as caught:
         views_of(name, TOP_DOWN)
-    assert str(caught.value) == (f"views: {name!r} is not one of identity, flip, dihedral, crops, random:N (N from 1)")
+    known = "auto, identity, flip, dihedral, crops, random:N (N from 1)"
+    assert str(caught.value) == f"views: {name!r} is not one of {known}, nor a list such as plain,mirrored"
+
+
+def test_a_list_names_fixed_views():
+    views = views_of("plain, symmetry 3,bottom left mirrored")
+    assert [view.name for view in views] == ["plain", "symmetry 3", "bottom left mirrored"]
+    assert close(seen(views[1]), np.rot90(PIXELS, 3))
+
+
+def test_a_view_has_one_name_in_every_set():
+    """The mirrored view of `flip` is one of the eight symmetries and one of the crops: computed once for all three."""
+    assert [view.name for view in views_of("dihedral")] == [
+        "plain", "symmetry 1", "symmetry 2", "symmetry 3", "symmetry 4", "symmetry 5", "mirrored", "symmetry 7",
+    ]  # fmt: skip
+    assert views_of("dihedral")[6] is views_of("flip")[1] is views_of("crops")[5]
+    assert len(NAMED_VIEWS) == 8 + 8
+    shown = [json.dumps(view.describe()[1:]) for view in NAMED_VIEWS.values()]
+    assert len(set(shown)) == 16
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("plain,upside down,top", "no such view: upside down, top; there are plain, mirrored, symmetry 1"),
+        ("mirrored,plain", "'mirrored,plain' must begin with plain and name each view once"),
+        ("plain,mirrored,mirrored", "must begin with plain and name each view once"),
+        ("plain,", "no such view: ; there are"),
+    ],
+)
+def test_wrong_lists_are_refused(text, message):
+    with pytest.raises(ConfigError) as caught:
+        views_of(text)
+    assert message in str(caught.value)
+
+
+def test_symmetries_are_candidates_only_for_pictures_from_above():
+    upright, above = candidate_sets(top_down=False), candidate_sets(top_down=True)
+    assert {name: len(views) for name, views in upright.items()} == {"identity": 1, "flip": 2, "crops": 10}
+    assert not any(name.startswith("symmetry") for views in upright.values() for name in views)
+    sizes = {"identity": 1, "flip": 2, "crops": 10, "dihedral": 8, "dihedral+crops": 16}
+    assert {name: len(views) for name, views in above.items()} == sizes
+    assert all(views[0] == "plain" and len(set(views)) == len(views) for views in above.values())
+
+
+def test_what_a_view_shows_is_told_apart_by_its_description():
+    drawn = [*views_of("random:2", TOP_DOWN, seed=1)[1:], views_of("random:1", TOP_DOWN, seed=2)[1]]
+    weaker = views_of("random:1", AugmentConfig(preset="top_down", max_zoom=1.01), seed=1)[1]
+    described = [json.dumps(view.describe()) for view in (*drawn, weaker, PLAIN, View("plain", offset=0.2))]
+    assert len(set(described)) == 6
+    assert described[0] == json.dumps(views_of("random:1", TOP_DOWN, seed=1)[1].describe())
 
 
 def test_views_count_alike_if_nothing_else_is_said():

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from kgcv.config.schema import ModelConfig
 from kgcv.errors import ConfigError
 from kgcv.model.heads import LOG_FLOOR, Objective, build_head
+from kgcv.model.losses import Criterion
 
 SINGLE = Objective("single", 3)
 MULTI = Objective("multi", 2)
@@ -79,7 +80,7 @@ def test_softmax_loss_takes_class_shares():
 
 
 def test_softmax_loss_with_label_smoothing():
-    smooth = Objective("single", 3, label_smoothing=0.3)
+    smooth = Objective("single", 3, criterion=Criterion(label_smoothing=0.3))
     loss = smooth.loss(logits_of(0.5, 0.3, 0.2), torch.tensor([0]))
     assert loss.item() == pytest.approx(-(0.8 * math.log(0.5) + 0.1 * math.log(0.3) + 0.1 * math.log(0.2)))
 
@@ -91,7 +92,7 @@ def test_loss_of_several_labels():
 
 
 def test_loss_of_several_labels_with_label_smoothing():
-    smooth = Objective("multi", 2, label_smoothing=0.2)
+    smooth = Objective("multi", 2, criterion=Criterion(label_smoothing=0.2))
     loss = smooth.loss(torch.tensor([[0.0, math.log(3)]]), torch.tensor([[1.0, 0.0]]))
     second = 0.1 * math.log(0.75) + 0.9 * math.log(0.25)
     assert loss.item() == pytest.approx(-(math.log(0.5) + second) / 2)
@@ -110,7 +111,7 @@ def test_loss_of_one_sigmoid_output(targets):
 
 
 def test_loss_of_one_sigmoid_output_with_mixed_and_smoothed_targets():
-    smooth = Objective("single", 2, sigmoid_output=True, label_smoothing=0.2)
+    smooth = Objective("single", 2, sigmoid_output=True, criterion=Criterion(label_smoothing=0.2))
     loss = smooth.loss(torch.tensor([[math.log(3)]]), torch.tensor([[0.75, 0.25]]))
     share = 0.25 * 0.8 + 0.1
     assert loss.item() == pytest.approx(-(share * math.log(0.75) + (1 - share) * math.log(0.25)))
@@ -157,9 +158,9 @@ def test_mean_loss_by_task():
 
 def test_mean_loss_knows_no_label_smoothing():
     values, targets = np.array([[0.5, 0.5]], np.float32), np.array([0])
-    smooth = Objective("single", 2, label_smoothing=0.5)
+    smooth = Objective("single", 2, criterion=Criterion(label_smoothing=0.5))
     assert smooth.mean_loss(values, targets) == pytest.approx(math.log(2))
-    smooth = Objective("multi", 1, label_smoothing=0.5)
+    smooth = Objective("multi", 1, criterion=Criterion(label_smoothing=0.5))
     assert smooth.mean_loss(np.array([[0.25]]), np.array([[1.0]])) == pytest.approx(math.log(4))
 
 

@@ -17,7 +17,8 @@ from kgcv.config.schema import (
 )
 from kgcv.errors import StopRequested
 from kgcv.events import Silent, never_stop
-from kgcv.recipes.check import CheckReport, ClassCount, ImageReport, LabelReport, Spread, Twins, check
+from kgcv.recipes.balance import Balance, ClassBalance
+from kgcv.recipes.check import CheckReport, ImageReport, LabelReport, Spread, Twins, check
 
 
 def image(path: Path, colour: int, width: int = 4, height: int = 3, mode: str = "L") -> None:
@@ -57,10 +58,16 @@ def test_sound_data_has_neither_problems_nor_warnings(root: Path) -> None:
         num_test=1,
         labels=LabelReport(
             task="single",
-            num_folds=1,
-            num_train=2,
-            num_valid=2,
-            classes={"cat": ClassCount(1, 1), "dog": ClassCount(1, 1)},
+            balance=Balance(
+                num_samples=4,
+                num_folds=1,
+                num_groups=None,
+                parts=("train", "valid"),
+                sizes=(2, 2),
+                groups=None,
+                classes={"cat": ClassBalance(2, (1, 1), 0), "dog": ClassBalance(2, (1, 1), 0)},
+                numbers={},
+            ),
             numbers={},
         ),
         images=ImageReport(
@@ -122,7 +129,7 @@ def test_identical_files_warn_and_contradict_if_labels_differ(root: Path) -> Non
     image(root / "train/dog/2b.png", 1)
     image(root / "test/3b.png", 2)
     image(root / "test/5b.png", 4)  # twins within test harm nobody
-    report = run(config(root, test=TEST))
+    report = run(config(root, SplitConfig(valid_fraction=0.5, allow_twins=True), test=TEST))
     assert report.images.twins == (
         Twins(train=("cat/1.png", "cat/1b.png"), test=(), labels=("cat",)),
         Twins(train=("cat/2.png", "dog/2b.png"), test=(), labels=("cat", "dog")),
@@ -188,8 +195,8 @@ def test_an_impossible_split_leaves_the_labels_counted(root: Path) -> None:
     report = run(config(root, SplitConfig(kind="folds", num_folds=3)))
     assert report.problems == ("split.num_folds: 3 is more than the 2 samples of any class",)
     assert report.labels is not None
-    assert report.labels.classes == {"cat": ClassCount(2, 0), "dog": ClassCount(2, 0)}
-    assert (report.labels.num_train, report.labels.num_valid) == (4, 0)
+    assert report.labels.balance.sizes == (4, 0)
+    assert report.labels.balance.classes == {"cat": ClassBalance(2, (2, 0), 0), "dog": ClassBalance(2, (2, 0), 0)}
 
 
 def test_classes_that_cannot_be_learned_or_scored_are_told(root: Path) -> None:
@@ -208,16 +215,60 @@ def test_classes_that_cannot_be_learned_or_scored_are_told(root: Path) -> None:
 def test_a_class_is_judged_in_every_fold(root: Path) -> None:
     (root / "train.csv").write_text("id,label,fold\ncat/1,a,0\ncat/2,a,1\ndog/3,a,0\ndog/4,b,1\n")
     split = SplitConfig(kind="column", column="fold")
-    report = run(config(root, split, train=TrainSourceConfig(labels="train.csv", suffix=".png")))
-    assert report.warnings == ("classes without a training image in some fold (1): b",)
+    report = run(config(root, split, train=TrainSourceConfig(labels="train.csv", suffix=".png"), task="single"))
+    assert report.warnings == (
+        "classes without a training image in some fold (1): b",
+        "classes without a validation image in some fold (1): b",
+    )
+
+
+def test_every_fold_is_counted(root: Path) -> None:
+    report = run(config(root, SplitConfig(kind="folds", num_folds=2)))
+    assert report.labels is not None
+    assert report.labels.balance.parts == ("fold 0", "fold 1")
+    assert report.labels.balance.classes == {"cat": ClassBalance(2, (1, 1), 0), "dog": ClassBalance(2, (1, 1), 0)}
+
+
+def test_the_split_shown_is_the_one_that_trains_with_twins_on_one_side(root: Path) -> None:
+    image(root / "train/dog/4.png", 2)  # as dog/3
+    report = run(config(root, SplitConfig(kind="folds", num_folds=2)))
+    assert report.labels is not None
+    assert sorted(report.labels.balance.classes["dog"].counts) == [0, 2]
+    image(root / "valid/dog/5.png", 2)
+    problems = run(config(root, SplitConfig(kind="folder"))).problems
+    assert problems == (
+        "split.kind: folder puts identical images on both sides (1): dog/3.png = dog/4.png = valid/dog/5.png; "
+        "move them to one side, or set split.allow_twins: true",
+    )
+
+
+def test_nothing_is_missed_in_validation_if_all_train(root: Path) -> None:
+    report = run(config(root, SplitConfig(train_on_all=True)))
+    assert report.labels is not None
+    assert report.labels.balance.sizes == (4, 0)
+    assert report.warnings == ()
+
+
+def test_damaged_files_are_nobodys_twins(root: Path) -> None:
+    for name in ("train/cat/1.png", "train/dog/3.png"):
+        (root / name).write_text("no image")
+    assert run(config(root)).images.twins == ()
 
 
 def test_tags_count_in_each_of_their_images(root: Path) -> None:
     (root / "train.csv").write_text("id,tags\ncat/1,a b\ncat/2,a\ndog/3,a b\ndog/4,\n")
     report = run(config(root, train=TrainSourceConfig(labels="train.csv", suffix=".png"), task="multi"))
     assert report.labels is not None
-    totals = {name: count.train + count.valid for name, count in report.labels.classes.items()}
+    totals = {name: row.total for name, row in report.labels.balance.classes.items()}
     assert totals == {"a": 3, "b": 2}
+
+
+def test_one_label_each_is_told_where_it_could_be_a_tag(root: Path) -> None:
+    (root / "train.csv").write_text("id,tags\ncat/1,a\ncat/2,a\ndog/3,b\ndog/4,b\n")
+    source = TrainSourceConfig(labels="train.csv", suffix=".png")
+    (warning,) = run(config(root, train=source)).warnings
+    assert warning.startswith("every sample has exactly one label, so the task is single")
+    assert run(config(root, train=source, task="single")).warnings == ()
 
 
 def test_identical_images_with_and_without_tags_contradict(root: Path) -> None:
@@ -233,7 +284,7 @@ def test_numbers_have_a_spread_instead_of_classes(root: Path) -> None:
     report = run(config(root, train=source, task="regression"))
     assert report.labels is not None
     assert report.labels.task == "regression"
-    assert report.labels.classes == {}
+    assert report.labels.balance.classes == {}
     assert report.labels.numbers == {"x": Spread(1, 3, 8), "y": Spread(0, 0, 0.5)}
 
 

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from kgcv.config.schema import Config
+from kgcv.data.inspection import Watch
 from kgcv.engine.lr_finder import LrFinder, Sweep
 from kgcv.engine.optim import set_rates
 from kgcv.errors import ConfigError, StopRequested
@@ -75,18 +76,18 @@ def test_lr_find_before_train_changes_nothing(competition: Config, tmp_path: Pat
 
 @pytest.fixture
 def bench(competition: Config) -> Workbench:
-    return set_up(competition, load_dataset(competition), Recorder(), never_stop)
+    return set_up(competition, load_dataset(competition, None, Watch(Recorder(), never_stop)), Recorder(), never_stop)
 
 
 def finder_of(bench: Workbench, should_stop: StopCheck) -> LrFinder:
-    plan = bench.plan(1, len(bench.train_rows(0)))
+    plan = bench.plan(1, fold=0)
     return LrFinder(bench.model, bench.objective, bench.config.train, plan, bench.runtime, bench.reporter, should_stop)
 
 
 def sweep_bench(bench: Workbench, should_stop: StopCheck = never_stop) -> None:
     finder = finder_of(bench, should_stop)
     inputs = bench.stage_inputs(finder.plan, 0)
-    finder.run(inputs, bench.train_rows(0), bench.dataset.labels.targets, Sweep(1e-6, 1.0, 20))
+    finder.run(inputs, bench.fold_samples(0), Sweep(1e-6, 1.0, 20))
 
 
 @contextmanager

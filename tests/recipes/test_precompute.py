@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from kgcv.config.schema import AugmentConfig, Config, StageConfig
+from kgcv.data.inspection import Watch
 from kgcv.engine.inputs import FeatureInputs
 from kgcv.engine.tta import PLAIN
 from kgcv.errors import StopRequested
@@ -26,11 +27,12 @@ def config(competition: Config) -> Config:
 
 
 def bench_of(config: Config, recorder: Recorder | None = None) -> Workbench:
-    return set_up(config, load_dataset(config), recorder or Recorder(), never_stop)
+    reporter = recorder or Recorder()
+    return set_up(config, load_dataset(config, None, Watch(reporter, never_stop)), reporter, never_stop)
 
 
 def features_of(bench: Workbench) -> FeatureInputs:
-    inputs = bench.stage_inputs(bench.plan(0, 14), 0)
+    inputs = bench.stage_inputs(bench.plan(0, fold=0), 0)
     assert isinstance(inputs, FeatureInputs)
     return inputs
 
@@ -42,7 +44,7 @@ def num_computed(recorder: Recorder) -> int:
 def test_features_are_the_bodys_outputs_for_the_plain_squares(config: Config) -> None:
     bench = bench_of(config)
     features = features_of(bench).features
-    plan = bench.plan(0, 14)
+    plan = bench.plan(0, fold=0)
     images = bench.image_inputs(plan.image_size, plan.edge)
     rows = np.arange(20)
     from kgcv.data.loader import BatchRequest

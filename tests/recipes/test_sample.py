@@ -9,10 +9,27 @@ import pytest
 from PIL import Image
 
 from kgcv.config.load import load_config
-from kgcv.errors import DataError
-from kgcv.recipes.sample import unpack_sample
+from kgcv.data.satellite import Part, TileKey, paint_tile, tile_tags
+from kgcv.errors import DataError, StopRequested
+from kgcv.events import Recorder, Silent, TaskAdvanced, TaskDone, TaskStarted, never_stop
+from kgcv.recipes.sample import TileCounts, paint_satellite, unpack_sample
 
 ARCHIVE = resources.files("kgcv") / "samples" / "fashion.zip"
+
+
+FEW = TileCounts(num_train=6, num_test=3, seed=5)
+
+
+def paint(folder, counts=FEW):
+    return paint_satellite(folder, counts, Silent(), never_stop)
+
+
+@pytest.fixture(scope="module")
+def satellite(tmp_path_factory):
+    """A folder with a few tiles; tests leave it as it is."""
+    folder = tmp_path_factory.mktemp("sample") / "data" / "satellite"
+    paint(folder)
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -151,3 +168,109 @@ def test_a_file_is_refused(tmp_path):
     (tmp_path / "x").touch()
     with pytest.raises(DataError, match="is a file"):
         unpack_sample("fashion", tmp_path / "x")
+
+
+def test_satellite_is_laid_out_as_the_competition(satellite):
+    names = {path.relative_to(satellite).as_posix() for path in satellite.rglob("*") if path.is_file()}
+    images = {f"train-jpg/train_{i}.jpg" for i in range(6)} | {f"test-jpg/test_{i}.jpg" for i in range(3)}
+    tables = {"train.csv", "sample_submission.csv", "solution.csv"}
+    assert names == images | tables | {"satellite.json", "satellite.yaml"}
+
+
+def test_satellite_tables_name_the_tiles_in_their_order(satellite):
+    train, sample, solution = (
+        read_rows(satellite / name) for name in ("train.csv", "sample_submission.csv", "solution.csv")
+    )
+    assert train[0] == sample[0] == solution[0] == ["image_name", "tags"]
+    assert train[1:] == [[f"train_{i}", " ".join(tile_tags(TileKey(5, Part.TRAIN, i)))] for i in range(6)]
+    assert solution[1:] == [[f"test_{i}", " ".join(tile_tags(TileKey(5, Part.TEST, i)))] for i in range(3)]
+    assert sample[1:] == [[f"test_{i}", "primary clear agriculture road water"] for i in range(3)]
+
+
+def test_a_satellite_file_holds_the_tile_of_its_name(satellite):
+    with Image.open(satellite / "test-jpg" / "test_2.jpg") as image:
+        assert (image.format, image.size, image.mode) == ("JPEG", (256, 256), "RGB")
+        stored = np.asarray(image).astype(float)
+    # The loss of a JPEG is far below what two tiles differ by.
+    assert np.abs(stored - paint_tile(TileKey(5, Part.TEST, 2))).mean() < 8
+    assert np.abs(stored - paint_tile(TileKey(5, Part.TEST, 1))).mean() > 12
+
+
+def test_the_config_of_satellite_is_sound_and_points_to_it(satellite):
+    config = load_config(satellite / "satellite.yaml")
+    assert (config.data.root, config.data.task) == (str(satellite), "multi")
+
+
+def test_more_tiles_begin_with_the_same_ones(satellite, tmp_path):
+    paint(tmp_path, TileCounts(num_train=7, num_test=4, seed=5))
+    for name in ("train-jpg/train_5.jpg", "test-jpg/test_2.jpg"):
+        assert (tmp_path / name).read_bytes() == (satellite / name).read_bytes()
+    assert (tmp_path / "train.csv").read_text().startswith((satellite / "train.csv").read_text())
+
+
+def test_satellite_is_left_alone_when_it_is_there(tmp_path):
+    first = paint(tmp_path)
+    assert (first.num_train, first.num_test, first.is_new) == (6, 3, True)
+    first.config.write_text("edited: true\n")
+    (tmp_path / "notes.txt").write_text("mine")
+    before = contents(tmp_path)
+    recorder = Recorder()
+    assert not paint_satellite(tmp_path, FEW, recorder, never_stop).is_new
+    assert contents(tmp_path) == before
+    assert recorder.events == []
+
+
+@pytest.mark.parametrize("counts", [TileCounts(7, 3, 5), TileCounts(6, 2, 5), TileCounts(6, 3, 6)])
+def test_other_counts_or_another_seed_are_refused(satellite, counts):
+    before = contents(satellite)
+    with pytest.raises(
+        DataError, match=r"with num_train 6, num_test 3, seed 5, not with num_train \d, num_test \d, seed \d; name"
+    ) as caught:
+        paint(satellite, counts)
+    assert "\n" not in str(caught.value)
+    assert contents(satellite) == before
+
+
+def test_a_stopped_call_is_finished_by_the_next_and_paints_only_what_is_missing(satellite, tmp_path):
+    recorder = Recorder()
+    with pytest.raises(StopRequested, match="run the same command again") as caught:
+        paint_satellite(tmp_path, FEW, recorder, lambda: 15)
+    assert caught.value.exit_code == 143
+    # Images come before the tables, so nobody takes this for a whole data set.
+    assert not list(tmp_path.glob("*.csv"))
+    there = sorted(tmp_path.rglob("*.jpg"))
+    times = [path.stat().st_mtime_ns for path in there]
+    assert there
+    recorder = Recorder()
+    assert paint_satellite(tmp_path, FEW, recorder, never_stop).is_new
+    started, *advanced, done = recorder.events
+    assert started == TaskStarted("satellite", 9, unit="tiles", done=len(there))
+    assert advanced == [TaskAdvanced(1)] * (9 - len(there))
+    assert done == TaskDone("satellite")
+    assert [path.stat().st_mtime_ns for path in there] == times
+    found, wanted = contents(tmp_path), contents(satellite)
+    assert {path for path in found if found[path] != wanted[path]} == {Path("satellite.yaml")}
+
+
+def test_a_lost_table_comes_back_without_the_tiles_being_painted(satellite, tmp_path):
+    paint(tmp_path)
+    (tmp_path / "train.csv").unlink()
+    assert paint(tmp_path).is_new
+    assert (tmp_path / "train.csv").read_bytes() == (satellite / "train.csv").read_bytes()
+
+
+def test_a_changed_table_or_an_empty_image_is_not_taken_for_the_sample(tmp_path):
+    paint(tmp_path)
+    (tmp_path / "train.csv").write_text("image_name,tags\ntrain_0,clear\n")
+    (tmp_path / "test-jpg" / "test_1.jpg").write_bytes(b"")
+    with pytest.raises(DataError, match=r"not the sample's: test-jpg/test_1\.jpg, train\.csv; name"):
+        paint(tmp_path)
+
+
+def test_satellite_does_not_go_where_something_else_lies(tmp_path):
+    (tmp_path / "train-jpg").mkdir()
+    (tmp_path / "train-jpg" / "mine.jpg").write_bytes(b"mine")
+    before = contents(tmp_path)
+    with pytest.raises(DataError, match=r"train-jpg/mine\.jpg"):
+        paint(tmp_path)
+    assert contents(tmp_path) == before

@@ -1,5 +1,6 @@
 import gzip
 import hashlib
+import shutil
 import subprocess
 import sys
 
@@ -7,10 +8,22 @@ import numpy as np
 import pytest
 
 from kgcv.config.load import dump_config
-from kgcv.config.schema import Config, DataConfig, DecisionConfig, ModelConfig, StageConfig, SubmissionConfig
+from kgcv.config.schema import (
+    Config,
+    DataConfig,
+    DecisionConfig,
+    ModelConfig,
+    StageConfig,
+    SubmissionConfig,
+    TrainSourceConfig,
+)
 from kgcv.data.predictions import Predictions, write_predictions
 from kgcv.errors import ConfigError, DataError, SubmissionError
+from kgcv.recipes.decision import decide_run
 from kgcv.recipes.submit import submit_check
+from kgcv.submission.table import Submission
+
+FROM_FOLDERS = TrainSourceConfig()
 
 
 @pytest.fixture
@@ -25,14 +38,15 @@ def run(tmp_path):
     return folder
 
 
-def write_config(run, data, sample="sample.csv", **sections):
+def write_config(run, data, sample="sample.csv", train=FROM_FOLDERS, **sections):
     config = Config(
-        data=DataConfig(root=str(data), sample_submission=sample),
+        data=DataConfig(root=str(data), train=train, sample_submission=sample),
         model=ModelConfig(name="resnet18"),
         stages=(StageConfig(image_size=8, lr=(0.1,)),),
         **sections,
     )
     (run / "config.yaml").write_text(dump_config(config))
+    return config
 
 
 def write_test(path, values, task="single", class_names=("cat", "dog")):
@@ -59,17 +73,99 @@ def test_the_same_predictions_give_the_same_bytes(run):
 
 
 def test_predictions_over_all_folds_come_first(run):
+    write_test(run / "fold1" / "test.npz", [[0.9, 0.1], [0.1, 0.9]])
     write_test(run / "test.npz", [[0.0, 1.0], [1.0, 0.0]])
     submit_check(run)
     assert gzip.decompress((run / "submission.csv.gz").read_bytes()) == b"id,label\nb,cat\na,dog\n"
 
 
-def test_the_config_says_format_and_threshold(run, tmp_path):
+def test_a_folder_without_folds_such_as_a_blend_is_enough(run):
+    shutil.rmtree(run / "fold0")
+    write_test(run / "test.npz", [[0.0, 1.0], [1.0, 0.0]])
+    assert submit_check(run).format == "label"
+
+
+def test_the_only_fold_that_was_trained_is_enough(run):
+    (run / "fold0").rename(run / "fold3")
+    submit_check(run)
+    assert gzip.decompress((run / "submission.csv.gz").read_bytes()) == b"id,label\nb,dog\na,cat\n"
+
+
+def test_one_of_several_folds_is_not_enough(run):
+    (run / "fold1").mkdir()
+    message = r"one: holds no mean of the test predictions of its 2 folds; make them with: kgcv tta \S+ --split test$"
+    with pytest.raises(DataError, match=message):
+        submit_check(run)
+
+
+def test_the_config_says_the_format(run, tmp_path):
     write_config(run, tmp_path / "data", submission=SubmissionConfig(format="probability", positive_class="dog"))
     assert submit_check(run, tmp_path / "a.csv").path.read_text() == "id,label\nb,0.75\na,0.25\n"
-    write_config(run, tmp_path / "data", decision=DecisionConfig(threshold=0.5))
-    write_test(run / "fold0" / "test.npz", [[0.6, 0.3], [0.6, 0.7]], "multi")
-    assert submit_check(run, tmp_path / "b.csv").path.read_text() == "id,label\nb,cat dog\na,cat\n"
+
+
+@pytest.fixture
+def tagged(run, tmp_path):
+    """The run with tags, of which 0.6 and more are given."""
+    config = write_config(run, tmp_path / "data", decision=DecisionConfig(threshold=0.5))
+    names = ("bare ground", "road")
+    write_test(run / "fold0" / "test.npz", [[0.6, 0.3], [0.6, 0.7]], "multi", names)
+    (tmp_path / "data" / "sample.csv").write_text("id,tags\nb,bare ground;road\na,road\n")
+    for name in ("oof.npz", "labels.npz"):
+        write_test(run / name, [[1, 0], [0, 1]], "multi", names)
+    (run / "split.csv").write_text("id,fold\na,0\nb,0\n")
+    decide_run(run, config)
+    return run
+
+
+def retag(run, root, **sections):
+    """Other settings for a run of tags separated by semicolons."""
+    source = TrainSourceConfig(labels="train.csv", label_separator=";")
+    return write_config(run, root, train=source, **sections)
+
+
+def test_tags_are_decided_by_the_run_and_joined_as_the_labels_are(tagged, tmp_path):
+    retag(tagged, tmp_path / "data")
+    result = submit_check(tagged, tmp_path / "a.csv")
+    assert result.path.read_text() == "id,tags\nb,bare ground;road\na,bare ground\n"
+    assert (result.format, result.warnings) == ("tags", ())
+
+
+def test_the_submission_may_have_another_separator_than_the_labels(tagged, tmp_path):
+    (tmp_path / "data" / "sample.csv").write_text("id,tags\nb,bare ground|road\na,road\n")
+    retag(tagged, tmp_path / "data", submission=SubmissionConfig(separator="|"))
+    assert "b,bare ground|road\n" in submit_check(tagged, tmp_path / "a.csv").path.read_text()
+    retag(tagged, tmp_path / "data")
+    with pytest.raises(ConfigError, match=r"submission\.separator: the sample file puts '\|' between the tags"):
+        submit_check(tagged)
+
+
+def test_images_without_a_tag_are_told(tagged, tmp_path):
+    retag(tagged, tmp_path / "data")
+    write_test(tagged / "fold0" / "test.npz", [[0.3, 0.3], [0.6, 0.7]], "multi", ("bare ground", "road"))
+    (warning,) = submit_check(tagged, tmp_path / "a.csv").warnings
+    assert warning.startswith("1 of 2 images have no tag (a); their cells are empty, which Kaggle reads as missing;")
+    assert "decision.never_empty" in warning
+
+
+def test_probabilities_need_no_decision(tagged, tmp_path):
+    retag(tagged, tmp_path / "data")
+    (tagged / "thresholds.json").unlink()
+    with pytest.raises(DataError, match=r"kgcv decide"):
+        submit_check(tagged)
+    (tmp_path / "data" / "sample.csv").write_text("id,road,bare ground\nb,0.5,0.5\na,0.5,0.5\n")
+    result = submit_check(tagged, tmp_path / "a.csv")
+    assert result.path.read_text() == "id,road,bare ground\nb,0.699999988,0.600000024\na,0.300000012,0.600000024\n"
+
+
+def test_what_is_written_is_compared_with_the_predictions(run, monkeypatch):
+    submit_check(run)
+    before = (run / "submission.csv.gz").read_bytes()
+    # A mistake in the building of rows, which leaves a file that looks like any other.
+    wrong = Submission(("id", "label"), (("b", "cat"), ("a", "cat")), "label")
+    monkeypatch.setattr("kgcv.recipes.submit.build_submission", lambda *_: wrong)
+    with pytest.raises(SubmissionError, match=r"does not say what the predictions say at 1 ids: b$"):
+        submit_check(run)
+    assert (run / "submission.csv.gz").read_bytes() == before
 
 
 def test_no_predictions_say_how_to_make_them(run):
@@ -120,5 +216,5 @@ def test_a_file_needs_a_sample(tmp_path):
 
 
 def test_checking_a_submission_loads_no_torch():
-    code = "import sys, kgcv.recipes.submit; sys.exit('torch' in sys.modules)"
+    code = "import sys, kgcv.recipes.submit; sys.exit(bool({'torch', 'pandas', 'sklearn'} & sys.modules.keys()))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

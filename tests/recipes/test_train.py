@@ -287,7 +287,7 @@ def test_names_that_do_not_exist(
 
 
 def test_one_training_image_is_too_few(competition: Config, tmp_path: Path) -> None:
-    config = replace(one_stage(competition), split=replace(competition.split, valid_fraction=0.95, stratify=False))
+    config = replace(one_stage(competition), split=replace(competition.split, valid_fraction=0.95, stratify="no"))
     with pytest.raises(DataError, match="fold 0 has 1 training images; at least two are needed"):
         run_it(config, tmp_path / "run")
 

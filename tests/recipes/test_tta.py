@@ -2,36 +2,99 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from kgcv.config.schema import AugmentConfig, Config, DecisionConfig
+from kgcv.config.schema import AugmentConfig, Config, DecisionConfig, SplitConfig, StageConfig
 from kgcv.data.predictions import read_predictions
+from kgcv.engine.tta import NAMED_VIEWS
 from kgcv.errors import CheckpointError, ConfigError, DataError, StopRequested
-from kgcv.events import Recorder, TaskAdvanced, TaskStarted, never_stop
-from kgcv.recipes.decision import decided_threshold
+from kgcv.events import Message, Recorder, Silent, TaskAdvanced, TaskStarted, never_stop
+from kgcv.model.vision import VisionModel
 from kgcv.recipes.predict_one import predict_images
+from kgcv.recipes.resize import resize
 from kgcv.recipes.run_folder import RunFolder
 from kgcv.recipes.summary import summarize_config
 from kgcv.recipes.train import start_run, train
-from kgcv.recipes.tta import Part, TtaRequest, TtaResult, parts_of, run_tta
+from kgcv.recipes.trained_model import load_trained
+from kgcv.recipes.tta import TtaRequest, TtaResult, parts_of, predict_parts, run_tta
+from kgcv.recipes.tta_images import Part, open_part
+
+
+def quicker(config: Config) -> Config:
+    """Two folds and one short stage."""
+    return replace(
+        config,
+        split=SplitConfig(kind="folds", num_folds=2),
+        stages=(StageConfig(image_size=16, lr=(0.003,), frozen=True),),
+    )
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, make_competition: Callable[[Path], Config]) -> Path:
+    """A folder with images and two trained runs, which tests copy: a hold-out and two folds."""
+    folder = tmp_path_factory.mktemp("home")
+    config = make_competition(folder)
+    with contextlib.chdir(folder):
+        trained(config, folder / "holdout")
+        trained(quicker(config), folder / "folds")
+    return folder
 
 
 @pytest.fixture
-def run(competition: Config, tmp_path: Path) -> RunFolder:
-    run = start_run(competition, "run", tmp_path / "run")
-    train(run, None, Recorder(), never_stop)
-    return run
+def run(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
+    monkeypatch.chdir(home)
+    return RunFolder(shutil.copytree(home / "holdout", tmp_path / "run"))
+
+
+@pytest.fixture
+def folds(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
+    monkeypatch.chdir(home)
+    return RunFolder(shutil.copytree(home / "folds", tmp_path / "folds"))
 
 
 def tta(run: RunFolder, part: Part = "test", views: str | None = None) -> TtaResult:
     return run_tta(run, part, TtaRequest(views=views), Recorder(), never_stop)
+
+
+@pytest.fixture
+def quick(competition: Config) -> Config:
+    return quicker(competition)
+
+
+def trained(config: Config, folder: Path, fold: int | None = None) -> RunFolder:
+    run = start_run(config, "run", folder)
+    train(run, fold, Recorder(), never_stop)
+    return run
+
+
+def told(recorder: Recorder) -> list[str]:
+    """The warnings."""
+    return [event.text for event in recorder.events if isinstance(event, Message) and event.level == "warning"]
+
+
+@pytest.fixture
+def passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The sizes of all batches that a network has seen."""
+    sizes: list[int] = []
+    forward = VisionModel.forward
+
+    def counted(model: VisionModel, images: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(images))
+        return forward(model, images)
+
+    monkeypatch.setattr(VisionModel, "forward", counted)
+    return sizes
 
 
 def test_one_plain_view_gives_trainings_own_predictions(run: RunFolder) -> None:
@@ -49,9 +112,157 @@ def test_views_are_averaged_and_both_scores_told(run: RunFolder) -> None:
     assert averaged.ids == plain.ids
     assert not np.array_equal(averaged.values, plain.values)
     np.testing.assert_allclose(averaged.values.sum(axis=1), 1, rtol=1e-6)
-    noted = json.loads(run.scores_file.read_text())["tta"]
-    assert noted == {"views": list(result.views), "plain": result.plain_scores, "all": result.scores}
+    noted = json.loads(run.scores_file.read_text())
+    assert noted["tta"] == {
+        "views": list(result.views),
+        "plain": result.plain_scores,
+        "all": result.scores,
+        "folds": [0],
+    }
+    assert noted["oof"] == result.scores  # of what oof.npz holds now
     assert len(result.views) == 8
+
+
+def test_all_folds_predict_and_are_joined(folds: RunFolder) -> None:
+    result = tta(folds, "valid", "flip")
+    parts = [read_predictions(folds.path / f"fold{fold}/valid.npz") for fold in (0, 1)]
+    oof = read_predictions(result.file)
+    assert result.file == folds.path / "oof.npz"
+    assert (result.folds, result.num_images) == ((0, 1), 20)
+    assert sorted(oof.ids) == sorted(parts[0].ids + parts[1].ids)
+    for part in parts:
+        assert np.array_equal(oof.aligned(part.ids, part.class_names, "").values, part.values)
+    truth = read_predictions(folds.labels_file).aligned(oof.ids, oof.class_names, "")
+    right = (oof.values.argmax(axis=1) == truth.values.argmax(axis=1)).mean()
+    assert result.scores is not None
+    assert result.scores["accuracy"] == pytest.approx(right)  # on all 20 images at once
+
+    tested = tta(folds, "test", "flip")
+    each = [read_predictions(folds.path / f"fold{fold}/test.npz").values for fold in (0, 1)]
+    assert tested.file == folds.path / "test.npz"
+    assert (tested.num_images, tested.scores) == (6, None)
+    np.testing.assert_allclose(read_predictions(tested.file).values, (each[0] + each[1]) / 2, atol=1e-7)
+
+
+def test_averages_by_hand(folds: RunFolder) -> None:
+    """Each fold's mean over three views, from single views predicted by its own model."""
+    result = tta(folds, "valid", "plain,mirrored,symmetry 1")
+    assert result.views == ("plain", "mirrored", "symmetry 1")
+    for fold in (0, 1):
+        images = open_part(folds, "valid", Silent(), never_stop).of_fold(fold)
+        predictor = load_trained(folds, fold).predictor(images.source, Silent(), never_stop)
+        singles = [predictor.predict(images.rows, [NAMED_VIEWS[name]]) for name in result.views]
+        averaged = read_predictions(folds.path / f"fold{fold}/valid.npz").values
+        np.testing.assert_allclose(averaged, sum(singles) / 3, atol=1e-6)
+
+
+def test_one_fold_alone(folds: RunFolder) -> None:
+    other = (folds.path / "fold0/valid.npz").read_bytes()
+    recorder = Recorder()
+    result = run_tta(folds, "valid", TtaRequest(fold=1, views="flip"), recorder, never_stop)
+    assert (folds.path / "fold0/valid.npz").read_bytes() == other
+    assert (result.folds, result.num_images) == ((1,), 10)
+    noted = json.loads(folds.scores_file.read_text())["tta"]
+    assert (noted["folds"], noted["all"]) == ([1], result.scores)
+    (warning,) = told(recorder)
+    assert "the folds' valid predictions are averages over different views (the plain view; 2 views" in warning
+    assert warning.endswith(f"make them alike: kgcv tta {folds.path} --split valid")
+    recorder = Recorder()
+    run_tta(folds, "valid", TtaRequest(views="flip"), recorder, never_stop)
+    assert told(recorder) == []
+
+
+def test_folds_that_are_not_there(quick: Config, tmp_path: Path) -> None:
+    half = trained(quick, tmp_path / "half", fold=0)
+    with pytest.raises(ConfigError, match="--fold 2: the split has folds 0 to 1"):
+        run_tta(half, "valid", TtaRequest(fold=2), Recorder(), never_stop)
+    with pytest.raises(CheckpointError, match=r"half: no weights in fold1; train first: kgcv train --resume .*half"):
+        tta(half, "valid", "identity")
+    result = run_tta(half, "valid", TtaRequest(fold=0), Recorder(), never_stop)
+    assert result.file == half.path / "fold0/valid.npz"
+    assert result.num_images == 10
+    assert not (half.path / "oof.npz").exists()
+    tested = run_tta(half, "test", TtaRequest(fold=0), Recorder(), never_stop)
+    assert tested.file == half.path / "fold0/test.npz"
+
+
+def test_a_run_trained_on_all_has_only_test_images(quick: Config, tmp_path: Path) -> None:
+    run = trained(replace(quick, split=SplitConfig(train_on_all=True)), tmp_path / "all")
+    assert parts_of(run) == ("test",)
+    for name, views in (("valid", "flip"), ("test", "auto")):
+        with pytest.raises(ConfigError, match="was trained on all samples, so nothing validates"):
+            tta(run, cast("Part", name), views)
+    assert tta(run, "test", "flip").file == run.path / "test.npz"
+
+
+def test_finished_folds_are_not_predicted_again(folds: RunFolder, passes: list[int]) -> None:
+    first = tta(folds, "test", "flip").file.read_bytes()
+    assert sum(passes) == 2 * 2 * 6
+    tta(folds, "test", "flip")
+    assert sum(passes) == 2 * 2 * 6
+    (folds.path / "fold1/test.npz").unlink()
+    assert tta(folds, "test", "flip").file.read_bytes() == first
+    assert sum(passes) == 3 * 2 * 6
+
+
+def test_a_killed_command_goes_on(folds: RunFolder, passes: list[int]) -> None:
+    with pytest.raises(StopRequested):  # in the middle of the second fold
+        run_tta(folds, "test", TtaRequest(views="flip"), Recorder(), lambda: 15 if sum(passes) > 15 else None)
+    assert (folds.path / "fold0/test.npz").is_file()
+    assert not (folds.path / "test.npz").exists()
+    passes.clear()
+    tta(folds, "test", "flip")
+    assert sum(passes) == 2 * 6
+    assert (folds.path / "test.npz").is_file()
+
+
+@pytest.mark.parametrize("change_made", ["weights", "views", "plain weight", "content", "note"])
+def test_a_file_is_known_by_what_it_was_made_from(folds: RunFolder, passes: list[int], change_made: str) -> None:
+    tta(folds, "test", "flip")
+    passes.clear()
+    views, file = "flip", folds.path / "fold0/test.npz"
+    if change_made == "weights":
+        shutil.copy(folds.path / "fold1/best.safetensors", folds.path / "fold0/best.safetensors")
+    elif change_made == "views":
+        views = "random:1"
+    elif change_made == "plain weight":
+        text = folds.config_file.read_text().replace("views: identity", "views: flip\n  plain_weight: 0.3")
+        folds.config_file.write_text(text)
+    elif change_made == "content":
+        shutil.copy(folds.path / "fold1/test.npz", file)
+    else:
+        file.with_suffix(".json").write_text("{")
+    tta(folds, "test", views)
+    assert sum(passes) == 2 * 6 * (2 if change_made in ("views", "plain weight") else 1)
+
+
+def test_changed_images_are_predicted_again(quick: Config, tmp_path: Path, passes: list[int]) -> None:
+    run = trained(quick, tmp_path / "run")
+    before = tta(run).file.read_bytes()
+    passes.clear()
+    shutil.copy(tmp_path / "data/test/1.png", tmp_path / "data/test/0.png")
+    assert tta(run).file.read_bytes() != before
+    assert sum(passes) == 2 * 6
+
+
+def test_views_of_thresholds_and_test_images_must_be_alike(quick: Config, tmp_path: Path) -> None:
+    config = replace(tagged(quick, tmp_path), decision=DecisionConfig(thresholds="global"))
+    run = trained(config, tmp_path / "tags")
+    run.thresholds_file.unlink()
+    recorder = Recorder()
+    predict_parts(run, ("valid", "test"), TtaRequest(views="flip"), recorder, never_stop)
+    assert told(recorder) == []
+    fitted = run.thresholds_file.read_text()  # to the new predictions
+    recorder = Recorder()
+    predict_parts(run, ("test",), TtaRequest(views="dihedral"), recorder, never_stop)
+    (warning,) = told(recorder)
+    assert "the thresholds were fitted to predictions of 2 views (plain, mirrored; plain counts 0.5), but" in warning
+    assert "the test images were predicted with 8 views (plain, symmetry 1, symmetry 2, ... and 5 more;" in warning
+    assert warning.endswith(f"predict both alike: kgcv tta {run.path}")
+    assert run.thresholds_file.read_text() == fitted
+    recorder = Recorder()
+    predict_parts(run, ("valid",), TtaRequest(views="dihedral"), recorder, never_stop)
+    assert told(recorder) == []
 
 
 def test_weight_of_the_plain_view(run: RunFolder) -> None:
@@ -88,9 +299,8 @@ def test_test_predictions_hold_every_id(run: RunFolder) -> None:
     assert sorted(predictions.ids) == ["0", "1", "2", "3", "4", "5"]
 
 
-def test_a_bad_test_image_is_named_and_changes_no_other_row(run: RunFolder, tmp_path: Path) -> None:
-    from kgcv.recipes.resize import resize
-
+def test_a_bad_test_image_is_named_and_changes_no_other_row(quick: Config, tmp_path: Path) -> None:
+    run = trained(quick, tmp_path / "run")
     whole = read_predictions(tta(run).file)
     (tmp_path / "data/test/3.png").write_bytes(b"no image")
     with pytest.raises(DataError, match=r"data/test/3\.png"):
@@ -102,7 +312,7 @@ def test_a_bad_test_image_is_named_and_changes_no_other_row(run: RunFolder, tmp_
     kept = [index for index, name in enumerate(whole.ids) if name != "3"]
     assert rest.ids == tuple(whole.ids[index] for index in kept)
     np.testing.assert_allclose(rest.values, whole.values[kept], atol=1e-6)
-    assert any("no predictions for the unreadable 3" in getattr(event, "text", "") for event in recorder.events)
+    assert told(recorder) == ["test: no predictions for the unreadable 3"]
 
 
 def test_progress_adds_up(run: RunFolder) -> None:
@@ -110,18 +320,19 @@ def test_progress_adds_up(run: RunFolder) -> None:
     run_tta(run, "test", TtaRequest(views="crops"), recorder, never_stop)
     last = max(index for index, event in enumerate(recorder.events) if isinstance(event, TaskStarted))
     advanced = [event.amount for event in recorder.events[last:] if isinstance(event, TaskAdvanced)]
-    assert recorder.events[last] == TaskStarted("predict with 10 views", 6 * 10)
+    assert recorder.events[last] == TaskStarted("fold 0, test: 10 views", 6 * 10)
     assert sum(advanced) == 60
 
 
-def test_a_signal_writes_nothing(run: RunFolder) -> None:
-    tta(run)
-    with pytest.raises(StopRequested, match="stopped while predicting; nothing was written"):
+def test_a_signal_leaves_what_was_there(run: RunFolder) -> None:
+    before = tta(run).file.read_bytes()
+    with pytest.raises(StopRequested, match="stopped while predicting; what was finished before is kept"):
         run_tta(run, "test", TtaRequest(views="flip"), Recorder(), lambda: 15)
+    assert (run.path / "test.npz").read_bytes() == before
 
 
 def test_no_such_views(run: RunFolder) -> None:
-    with pytest.raises(ConfigError, match="'dihedrall' is not one of identity, flip, dihedral, crops, random:N"):
+    with pytest.raises(ConfigError, match="'dihedrall' is not one of auto, identity, flip, dihedral, crops, random:N"):
         tta(run, "test", "dihedrall")
 
 
@@ -141,13 +352,13 @@ def test_folder_that_is_no_run(tmp_path: Path) -> None:
 
 def test_run_that_was_never_trained(competition: Config, tmp_path: Path) -> None:
     run = start_run(competition, "run", tmp_path / "run")
-    with pytest.raises(CheckpointError, match=r"best\.safetensors: is not there; train it first"):
+    with pytest.raises(CheckpointError, match=r"run: has not been trained; train first: kgcv train --resume .*run"):
         tta(run)
 
 
-def test_predict_one_is_validations_own_function(run: RunFolder, tmp_path: Path) -> None:
+def test_predict_one_is_validations_own_function(run: RunFolder) -> None:
     whole = read_predictions(tta(run, "test", "identity").file)
-    paths = [tmp_path / f"data/test/{name}.png" for name in whole.ids]
+    paths = [Path(f"data/test/{name}.png") for name in whole.ids]
     for prediction, row in zip(predict_images(run, paths), whole.values, strict=True):
         values = [prediction.values[name] for name in whole.class_names]
         np.testing.assert_allclose(values, row, atol=1e-6)
@@ -191,38 +402,23 @@ def test_regression_end_to_end(competition: Config, tmp_path: Path) -> None:
     assert list(one.values) == ["light", "length"]
 
 
-def test_several_labels_end_to_end(competition: Config, tmp_path: Path) -> None:
+def tagged(config: Config, tmp_path: Path) -> Config:
+    """Bright images have the tags light and day, dark ones the tag night."""
     names = [path.stem for path in sorted((tmp_path / "data/train").iterdir())]
     rows = "".join(f"{name},{'light day' if 'bright' in name else 'night'}\n" for name in names)
     (tmp_path / "data/labels.csv").write_text(f"id,tags\n{rows}")
-    source = replace(competition.data.train, pattern=None, labels="labels.csv")
-    config = replace(
-        competition,
-        data=replace(competition.data, train=source, task="multi", sample_submission=None),
-        augment=AugmentConfig(preset="top_down"),
-    )
+    source = replace(config.data.train, pattern=None, labels="labels.csv")
+    return replace(config, data=replace(config.data, train=source, task="multi", sample_submission=None))
+
+
+def test_several_labels_end_to_end(competition: Config, tmp_path: Path) -> None:
+    config = tagged(replace(competition, augment=AugmentConfig(preset="top_down")), tmp_path)
     run = start_run(config, "run", tmp_path / "run")
     result = train(run, None, Recorder(), never_stop)
     assert list(result.folds[0].scores) == ["f2"]
     values = read_predictions(tta(run, "test", "dihedral").file).values
     assert values.shape == (6, 3)
     assert ((values > 0) & (values < 1)).all()
-    assert decided_threshold(run.path, config) == 0.2
-    wanted = replace(config, decision=DecisionConfig(thresholds="global"))
-    with pytest.raises(DataError, match=r"thresholds\.json: is not there; fit it with: kgcv tta"):
-        decided_threshold(run.path, wanted)
-    other = start_run(wanted, "run", tmp_path / "other")
-    train(other, None, Recorder(), never_stop)
-    noted = json.loads((other.path / "thresholds.json").read_text())
-    assert (noted["rule"], noted["fitted_on"]) == ("global", "valid")
-    assert decided_threshold(other.path, wanted) == noted["threshold"]
-    (other.path / "thresholds.json").unlink()
-    tta(other, "valid", "dihedral")
-    assert (other.path / "thresholds.json").exists()
-    with pytest.raises(ConfigError, match="mixup and cutmix need task: single, and these labels are multi"):
-        train(
-            start_run(replace(config, augment=competition.augment), "x", tmp_path / "x"), None, Recorder(), never_stop
-        )
 
 
 def test_one_sigmoid_output(competition: Config, tmp_path: Path, change: Callable[..., Config]) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kgcv.errors import ConfigError
-from kgcv.scoring.metrics import METRICS, find_metric
+from kgcv.scoring.metrics import METRICS, FBeta, find_metric, metric_names, parse_fbeta
 
 # Four samples of three classes; predicted 0, 1, 0, 2 against 0, 1, 2, 2.
 TARGETS = np.array([0, 1, 2, 2])
@@ -101,13 +101,44 @@ def test_rmse_and_mae():
     assert score("mae", targets, values) == pytest.approx(1.0)
 
 
+FALLING = {"log_loss", "binary_log_loss", "hamming", "brier", "rmse", "mcrmse", "mae", "rmsle", "rmspe", "mape"}
+
+
 @pytest.mark.parametrize("name", METRICS)
 def test_the_direction_of_every_metric(name):
     metric = METRICS[name]
-    assert metric.greater_is_better == (name not in ("log_loss", "binary_log_loss", "rmse", "mae"))
+    assert metric.name == name
+    assert metric.greater_is_better == (name not in FALLING)
     assert metric.is_better(0.6, 0.5) == metric.greater_is_better
     assert metric.is_better(0.4, 0.5) != metric.greater_is_better
     assert not metric.is_better(0.5, 0.5)
+
+
+def example(task):
+    """Sound targets with perfect and with bad values, three classes or columns."""
+    if task == "single":
+        return np.array([0, 1, 2]), np.eye(3, dtype=np.float32), np.roll(np.eye(3, dtype=np.float32), 1, axis=1)
+    targets = np.array([[1, 0, 1], [0, 1, 0], [1, 1, 0]], dtype=np.float32)
+    if task == "multi":
+        return targets, targets, 1 - targets
+    return targets + 1, targets + 1, targets + 4
+
+
+@pytest.mark.parametrize(
+    "name, task", [(name, task) for task in ("single", "multi", "regression") for name in metric_names(task)]
+)
+def test_perfect_values_beat_bad_ones_in_every_metric(name, task):
+    targets, perfect, bad = example(task)
+    names: tuple[str, ...] = ("0", "1", "2")
+    if name.endswith("_binary") or (name == "probabilistic_f1" and task == "single"):
+        targets, perfect, bad, names = targets[:2], perfect[:2, :2], perfect[1::-1, :2], names[:2]
+    if name == "top5_accuracy":
+        targets, names = np.arange(7), tuple("0123456")
+        perfect, bad = np.eye(7, dtype=np.float32), 1 - np.eye(7, dtype=np.float32)
+    metric = find_metric(name, task, class_names=names)
+    best, worst = metric.score(targets, perfect), metric.score(targets, bad, ids=["a", "b", "c"])
+    assert metric.is_better(best, worst)
+    assert best == pytest.approx(1 if metric.greater_is_better else 0, abs=1e-6)
 
 
 def test_anything_beats_nothing_but_nan_beats_nobody():
@@ -130,10 +161,109 @@ def test_a_metric_is_found_by_name():
 def test_an_unknown_metric_names_the_nearest():
     with pytest.raises(ConfigError, match=r"train\.metric: there is no metric 'acuracy'; did you mean 'accuracy'\?"):
         find_metric("acuracy", "single")
-    with pytest.raises(ConfigError, match=r"'zzz'; Task 'regression' has: rmse, mae"):
+    with pytest.raises(ConfigError, match=r"'top5_acuracy'; did you mean 'top5_accuracy'\?"):
+        find_metric("top5_acuracy", "single")
+    with pytest.raises(ConfigError, match=r"'zzz'; Task 'regression' has: quadratic_weighted_kappa, rmse, mcrmse"):
         find_metric("zzz", "regression")
 
 
-def test_a_metric_of_another_task_is_refused():
-    with pytest.raises(ConfigError, match=r"'accuracy' does not fit task 'multi', which has: f2, binary_log_loss"):
-        find_metric("accuracy", "multi")
+@pytest.mark.parametrize(
+    "name, task",
+    [
+        ("accuracy", "multi"),
+        ("rmse", "multi"),
+        ("f2", "single"),
+        ("f1_samples", "single"),
+        ("f1_binary", "multi"),
+        ("map5", "regression"),
+        ("quadratic_weighted_kappa", "multi"),
+    ],
+)
+def test_a_metric_of_another_task_is_refused(name, task):
+    with pytest.raises(
+        ConfigError, match=rf"^train\.metric: '{name}' does not fit task '{task}', which has: "
+    ) as caught:
+        find_metric(name, task)
+    fitting = str(caught.value).split("which has: ")[1].split(", ")
+    assert fitting == metric_names(task)
+    assert all(find_metric(other, task).name == other for other in fitting)
+
+
+@pytest.mark.parametrize(
+    "name, beta, average",
+    [
+        ("f2", 2.0, "samples"),
+        ("f1", 1.0, "samples"),
+        ("f0.5_macro", 0.5, "macro"),
+        ("f1_micro", 1.0, "micro"),
+        ("f10_samples", 10.0, "samples"),
+        ("f0.05", 0.05, "samples"),
+    ],
+)
+def test_fbeta_by_name(name, beta, average):
+    assert parse_fbeta(name) == FBeta(beta, average)
+
+
+@pytest.mark.parametrize("name", ["f1_weighted", "f1_binary", "accuracy", "f", "f2_", "mf2"])
+def test_what_thresholds_cannot_be_fitted_to_is_no_fbeta(name):
+    assert parse_fbeta(name) is None
+
+
+@pytest.mark.parametrize(
+    "name", ["f0", "f0.0", "f0_macro", "f0.0_macro", "f05", "f-1", "f2_mean", "top0_accuracy", "map0", "map05"]
+)
+def test_names_that_only_look_like_a_family(name):
+    assert parse_fbeta(name) is None
+    with pytest.raises(ConfigError, match="there is no metric"):
+        find_metric(name, "multi")
+
+
+def test_the_threshold_is_02_for_f2_and_a_half_for_others():
+    assert [find_metric(name, "multi").threshold for name in ("f2", "f2_macro", "f1", "hamming")] == [
+        0.2,
+        0.2,
+        0.5,
+        0.5,
+    ]
+    assert find_metric("f2", "multi", 0.35).threshold == 0.35
+    assert find_metric("jaccard", "multi", 0.0).threshold == 0.0
+    assert find_metric("accuracy", "single", 0.35) is METRICS["accuracy"]
+
+
+def test_the_threshold_decides():
+    targets, values = np.array([[1, 0]], dtype=np.float32), np.array([[0.3, 0.1]], dtype=np.float32)
+    assert find_metric("f1", "multi").score(targets, values) == 0
+    assert find_metric("f1", "multi", 0.2).score(targets, values) == 1
+    assert find_metric("f1", "multi", 0.05).score(targets, values) == pytest.approx(2 / 3)
+
+
+def test_decisions_made_elsewhere_are_scored_as_they_are():
+    targets = np.array([[1, 0], [1, 1]], dtype=np.float32)
+    given = np.array([[True, False], [True, False]])
+    assert find_metric("f1", "multi").score_decisions(targets, given) == pytest.approx((1 + 2 / 3) / 2)
+    assert METRICS["accuracy"].score_decisions(np.array([0, 1]), np.array([0, 0])) == 0.5
+    with pytest.raises(ConfigError, match="'roc_auc' scores probabilities, not decisions"):
+        METRICS["roc_auc"].score_decisions(targets, given)
+
+
+@pytest.mark.parametrize("name", ["f1_binary", "average_precision_binary", "probabilistic_f1"])
+def test_a_metric_of_two_classes_refuses_three(name):
+    assert find_metric(name, "single", class_names=["no", "yes"]).name == name
+    with pytest.raises(ConfigError, match=rf"train\.metric: '{name}' needs two classes; these labels have 3"):
+        find_metric(name, "single", class_names=["a", "b", "c"])
+
+
+def test_a_top_k_that_takes_in_all_classes_is_refused():
+    assert find_metric("top2_accuracy", "single", class_names=["a", "b", "c"]).name == "top2_accuracy"
+    with pytest.raises(ConfigError, match=r"train\.metric: 'top3_accuracy' is always 1 with 3 classes"):
+        find_metric("top3_accuracy", "single", class_names=["a", "b", "c"])
+
+
+def test_the_kappa_of_classes_without_numbers_is_refused():
+    with pytest.raises(ConfigError, match=r"needs classes that are whole numbers.*these are not: low, high"):
+        find_metric("quadratic_weighted_kappa", "single", class_names=["0", "low", "high"])
+
+
+def test_the_kappa_never_takes_class_numbers_for_ratings():
+    with pytest.raises(ValueError, match="needs the number that each class stands for"):
+        find_metric("quadratic_weighted_kappa", "single").score(np.array([0, 1]), np.eye(2))

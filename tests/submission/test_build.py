@@ -1,13 +1,14 @@
-import gzip
+import dataclasses
 import re
 
 import numpy as np
 import pytest
 
-from kgcv.config.schema import SubmissionConfig
+from kgcv.config.schema import Config, DataConfig, ModelConfig, StageConfig, SubmissionConfig, TrainSourceConfig
 from kgcv.data.predictions import Predictions
 from kgcv.errors import ConfigError, SubmissionError
-from kgcv.submission import Submission, build_submission, check_file, read_table, write_submission
+from kgcv.submission.build import build_submission, fill_table
+from kgcv.submission.formats import submission_settings
 
 CATS = np.array([[0.75, 0.25], [0.0, 1.0], [0.5, 0.5]], dtype=np.float32)
 
@@ -18,12 +19,13 @@ def predict(values=CATS, ids=("a", "b", "c"), class_names=("cat", "dog"), task="
 
 @pytest.fixture
 def build(tmp_path):
-    """Builds a submission for a sample file with the text `sample`."""
+    """Builds a submission for a sample file with the text `sample`; tags are separated by spaces unless said."""
 
-    def call(sample, predictions=None, threshold=0.2, **config):
+    def call(sample, predictions=None, decisions=None, separator=" ", **config):
         path = tmp_path / "sample_submission.csv"
         path.write_text(sample)
-        return build_submission(predictions or predict(), path, SubmissionConfig(**config), threshold)
+        settings = SubmissionConfig(separator=separator, **config)
+        return build_submission(predictions or predict(), path, settings, decisions)
 
     return call
 
@@ -50,6 +52,20 @@ def test_the_probability_of_one_class(build):
     assert build(sample, format="probability", positive_class="cat").rows[0] == ("a", "0.75")
 
 
+def test_a_column_called_after_a_class_wants_its_probability(build):
+    submission = build("id,dog\na,0.5\nb,0.5\nc,0.5\n")
+    assert (submission.format, submission.rows) == ("probability", (("a", "0.25"), ("b", "1"), ("c", "0.5")))
+    assert build("id,dog\na,0\nb,0\nc,0\n", format="probability").rows[1] == ("b", "1")
+    # Zeros may as well stand for no dog.
+    with pytest.raises(ConfigError, match="say label, index, or probability"):
+        build("id,dog\na,0\nb,0\nc,0\n")
+
+
+def test_the_probability_of_one_tag_needs_no_common_name(build):
+    predictions = predict([[0.25]], "a", ("damaged",), "multi")
+    assert build("id,target\na,0.5\n", predictions).rows == (("a", "0.25"),)
+
+
 def test_labels_are_told_by_a_sample_with_class_names(build):
     submission = build("id,label\na,cat\nb,cat\nc,cat\n")
     # A tie goes to the first class name.
@@ -71,23 +87,59 @@ def test_indices_of_two_classes_when_asked_for(build):
     assert build("id,label\na,0\nb,0\nc,0\n", format="index").rows == (("a", "0"), ("b", "1"), ("c", "0"))
 
 
-def test_tags_are_those_above_the_threshold(build):
-    predictions = predict([[0.9, 0.2, 0.3], [0.1, 0.1, 0.1]], "ab", ("clear", "haze", "road"), "multi")
-    submission = build("image_name,tags\na,clear road\nb,haze\n", predictions, threshold=0.2)
+TAGS = predict([[0.9, 0.2, 0.3], [0.1, 0.1, 0.1]], "ab", ("clear", "haze", "road"), "multi")
+GIVEN = np.array([[True, False, True], [False, False, False]])
+
+
+def test_tags_are_the_decisions_and_none_is_an_empty_cell(build):
+    submission = build("image_name,tags\na,clear road\nb,haze\n", TAGS, GIVEN)
     assert submission.format == "tags"
-    # float32 has no 0.2; the nearest, 0.200000003, is compared as float32 and is not above.
     assert submission.rows == (("a", "clear road"), ("b", ""))
+
+
+def test_decisions_follow_their_ids_into_the_order_of_the_sample(build):
+    submission = build("image_name,tags\nb,haze\na,clear road\n", TAGS, GIVEN)
+    assert submission.rows == (("b", ""), ("a", "clear road"))
+
+
+def test_tags_are_joined_by_the_separator(build):
+    predictions = predict([[0.9, 0.9]], "a", ("bare ground", "slash burn"), "multi")
+    submission = build("id,tags\na,bare ground;slash burn\n", predictions, np.array([[True, True]]), separator=";")
+    assert submission.rows == (("a", "bare ground;slash burn"),)
+
+
+def test_indices_of_tags(build):
+    submission = build("id,tags\na,0 16\nb,0\n", TAGS, GIVEN)
+    assert (submission.format, submission.rows) == ("indices", (("a", "0 2"), ("b", "")))
+
+
+def test_tags_called_by_numbers_are_names(build):
+    predictions = predict([[0.9, 0.9, 0.1]], "a", ("0", "16", "2"), "multi")
+    submission = build("id,Predicted\na,0\n", predictions, np.array([[True, True, False]]))
+    assert (submission.format, submission.rows) == ("tags", (("a", "0 16"),))
+
+
+def test_decisions_in_columns(build):
+    submission = build("id,road,clear,haze\na,0,1,0\nb,0,0,0\n", TAGS, GIVEN, format="decisions")
+    assert (submission.format, submission.rows) == ("decisions", (("a", "1", "1", "0"), ("b", "0", "0", "0")))
 
 
 def test_columns_of_several_labels(build):
     predictions = predict([[0.25, 0.5]], "a", ("haze", "road"), "multi")
-    assert build("id,road,haze\na,0,0\n", predictions).rows == (("a", "0.5", "0.25"),)
+    assert build("id,road,haze\na,0.5,0\n", predictions).rows == (("a", "0.5", "0.25"),)
+    assert build("id,road,haze\na,0,0\n", predictions, format="probabilities").rows == (("a", "0.5", "0.25"),)
 
 
 def test_numbers_match_by_name_and_may_be_anything_finite(build):
     predictions = predict([[-3.5, 1e6]], "a", ("x", "y"), "regression")
     submission = build("id,y,x\na,0,0\n", predictions)
     assert (submission.format, submission.rows) == ("numbers", (("a", "1000000", "-3.5"),))
+
+
+def test_several_numbers_match_by_name_never_by_position(build):
+    predictions = predict([[1, 2]], "a", ("x", "y"), "regression")
+    with pytest.raises(SubmissionError, match="missing z; not in the sample file y"):
+        build("id,x,z\na,0,0\n", predictions)
 
 
 def test_one_number_needs_no_common_name(build):
@@ -101,6 +153,14 @@ def test_nine_digits_give_every_float32_back(build):
     sample = "id,cat,dog\n" + "".join(f"{row},0,0\n" for row in range(1000))
     found = [[float(cell) for cell in row[1:]] for row in build(sample, predictions).rows]
     np.testing.assert_array_equal(np.array(found, dtype=np.float32), values)
+
+
+def test_a_table_is_filled_for_any_ids_in_the_order_of_the_predictions():
+    settings = SubmissionConfig(separator=" ")
+    filled = fill_table(("id", "dog", "cat"), predict(ids="zyx"), "probabilities", settings)
+    assert filled.header == ("id", "dog", "cat")
+    assert filled.rows == (("z", "0.25", "0.75"), ("y", "1", "0"), ("x", "0.5", "0.5"))
+    assert fill_table(("id", "t"), TAGS, "tags", settings, GIVEN).rows == (("a", "clear road"), ("b", ""))
 
 
 # --- what auto does not guess
@@ -128,7 +188,7 @@ def test_a_probability_needs_its_class(build):
     "task, form, fitting",
     [
         ("single", "tags", "probabilities, probability, label, index"),
-        ("multi", "label", "probabilities, tags"),
+        ("multi", "label", "probabilities, tags, indices, decisions"),
         ("regression", "probabilities", "numbers"),
     ],
 )
@@ -140,6 +200,75 @@ def test_a_format_of_another_task_is_refused(build, task, form, fitting):
 def test_a_format_of_one_column_needs_one(build):
     with pytest.raises(ConfigError, match="'label' fills one column, the sample file has cat, dog"):
         build("id,cat,dog\na,0,0\nb,0,0\nc,0,0\n", format="label")
+
+
+@pytest.mark.parametrize("cells", ["0,0,0", "0,1,0", "1,1,1"])
+def test_columns_of_zeros_and_ones_for_several_labels_are_asked_for(build, cells):
+    with pytest.raises(ConfigError, match=r"submission\.format: .* columns hold .*: say probabilities or decisions"):
+        build(f"id,clear,haze,road\na,{cells}\nb,{cells}\n", TAGS, GIVEN)
+
+
+@pytest.mark.parametrize("text", ["", "unknown", "0.5", "0;2"])
+def test_a_column_for_several_labels_that_does_not_tell_is_asked_for(build, text):
+    message = r"submission\.format: .*'tags' .*classes clear, haze, road: say tags or indices"
+    with pytest.raises(ConfigError, match=message):
+        build(f"id,tags\na,{text}\nb,{text}\n", TAGS, GIVEN)
+    assert build(f"id,tags\na,{text}\nb,{text}\n", TAGS, GIVEN, format="tags").rows == (("a", "clear road"), ("b", ""))
+
+
+@pytest.mark.parametrize("form, name", [("index", "label"), ("indices", "tags")])
+def test_an_index_of_classes_that_are_numbers_is_refused(build, form, name):
+    predictions = predict([[0.1, 0.2, 0.7]], "a", ("10", "2", "9"), "single" if form == "index" else "multi")
+    message = f"'{form}' counts the sorted class names .* classes 10, 2, 9 are numbers themselves: say {name}"
+    with pytest.raises(ConfigError, match=message):
+        build("id,x\na,0\n", predictions, format=form)
+
+
+def test_an_index_that_is_the_class_name_is_fine(build):
+    predictions = predict([[0.1, 0.2, 0.7]], "a", ("0", "1", "2"))
+    assert build("id,x\na,0\n", predictions, format="index").rows == (("a", "2"),)
+
+
+def test_numbers_that_are_no_class_are_not_taken_for_an_index_of_classes_that_are_numbers(build):
+    with pytest.raises(ConfigError, match=r"such as '0'.* does not tell"):
+        build("id,x\na,0\n", predict([[0.1, 0.2, 0.7]], "a", ("1", "2", "3")))
+
+
+@pytest.mark.parametrize("form", ["auto", "tags"])
+@pytest.mark.parametrize("cell, found", [("clear, road", ", "), ("road;haze;clear", ";"), ("haze|road", r"\|")])
+def test_another_separator_in_the_sample_is_named(build, cell, found, form):
+    message = f"submission.separator: the sample file puts '{found}' between the tags .*, not ' '"
+    with pytest.raises(ConfigError, match=message):
+        build(f'id,tags\na,haze\nb,"{cell}"\n', TAGS, GIVEN, format=form)
+
+
+def test_names_that_begin_alike_are_told_apart_in_the_sample(build):
+    predictions = predict([[0.9, 0.9]], "a", ("cloud", "cloudy"), "multi")
+    with pytest.raises(ConfigError, match="the sample file puts ';' between the tags"):
+        build("id,tags\na,cloudy;cloud\n", predictions, np.array([[True, True]]))
+
+
+def test_a_separator_must_tell_the_tags_apart(build):
+    predictions = predict([[0.9, 0.9]], "a", ("bare ground", "road"), "multi")
+    with pytest.raises(ConfigError, match=r"submission\.separator: ' ' is part of the class names 'bare ground'"):
+        build("id,tags\na,road\n", predictions, np.array([[True, True]]))
+
+
+def test_a_separator_that_nobody_named_is_asked_for(build):
+    with pytest.raises(ConfigError, match=r"submission\.separator: say"):
+        build("id,tags\na,road\nb,\n", TAGS, GIVEN, separator=None)
+
+
+def test_the_separator_is_that_of_the_labels_unless_said():
+    config = Config(
+        data=DataConfig(root="d", train=TrainSourceConfig(labels="x.csv", label_separator=";")),
+        model=ModelConfig(name="x"),
+        stages=(StageConfig(image_size=1, lr=(1.0,)),),
+        submission=SubmissionConfig(format="tags"),
+    )
+    assert submission_settings(config) == SubmissionConfig(format="tags", separator=";")
+    own = dataclasses.replace(config, submission=SubmissionConfig(separator=", "))
+    assert submission_settings(own).separator == ", "
 
 
 def test_columns_that_are_no_classes_are_named(build):
@@ -200,111 +329,3 @@ def test_rounding_is_forgiven_and_clipped(build):
     assert build("id,cat,dog\na,0,0\n", predictions).rows == (("a", "1", "0"),)
     with pytest.raises(SubmissionError, match="outside"):
         build("id,cat,dog\na,0,0\n", predict([[1.0, -2e-6]], "a"))
-
-
-# --- the sample file
-
-
-@pytest.mark.parametrize(
-    "text, message",
-    [
-        ("", "needs a header, a row"),
-        ("id,label\n", "needs a header, a row"),
-        ("id\na\n", "an id column and another column"),
-        ("id,label\na,0\nb\n", "row 3 has 1 cells, the header 2"),
-        ("id,label\na,0\na,0\n", "ids occur twice: a"),
-        ('id,label\n"a,0\n', "cannot be read as a table"),
-    ],
-)
-def test_a_broken_sample_file_is_refused(build, text, message):
-    with pytest.raises(SubmissionError, match=message):
-        build(text)
-
-
-def test_a_missing_or_damaged_table_is_named(tmp_path):
-    with pytest.raises(SubmissionError, match=r"x\.csv: cannot be read"):
-        read_table(tmp_path / "x.csv")
-    (tmp_path / "x.csv.gz").write_bytes(gzip.compress(b"id,a\nb,c\n")[:-4])
-    with pytest.raises(SubmissionError, match=r"x\.csv\.gz: cannot be read"):
-        read_table(tmp_path / "x.csv.gz")
-
-
-def test_a_byte_order_mark_is_no_part_of_the_header(tmp_path):
-    (tmp_path / "x.csv").write_bytes("\ufeffid,label\na,0\n".encode())
-    assert read_table(tmp_path / "x.csv").header == ("id", "label")
-
-
-# --- the file
-
-TABLE = Submission(("id", "label"), (("a", "T-shirt, top"), ("b", 'say "x"')))
-
-
-def test_equal_submissions_give_equal_bytes_without_time_or_name(tmp_path):
-    for name in ("a.csv.gz", "b.csv.gz"):
-        write_submission(tmp_path / name, TABLE)
-    content = (tmp_path / "a.csv.gz").read_bytes()
-    assert content == (tmp_path / "b.csv.gz").read_bytes()
-    assert content[3] == 0  # no flags: no file name, no comment (RFC 1952)
-    assert content[4:8] == b"\0\0\0\0"  # no time
-    assert gzip.decompress(content) == b'id,label\na,"T-shirt, top"\nb,"say ""x"""\n'
-
-
-def test_a_plain_file_is_written_plain(tmp_path):
-    write_submission(tmp_path / "a.csv", Submission(("id", "x"), (("a", "1"),)))
-    assert (tmp_path / "a.csv").read_bytes() == b"id,x\na,1\n"
-
-
-def test_another_suffix_is_refused(tmp_path):
-    with pytest.raises(SubmissionError, match=r"a\.zip: a submission is named \.csv or \.csv\.gz"):
-        write_submission(tmp_path / "a.zip", TABLE)
-
-
-def test_a_file_that_reads_back_differently_is_refused(tmp_path, monkeypatch):
-    # A disk that loses the last row.
-    def lose_a_row(path, content):
-        path.write_bytes(b"".join(content.splitlines(keepends=True)[:-1]))
-
-    monkeypatch.setattr("kgcv.submission.write_bytes", lose_a_row)
-    with pytest.raises(SubmissionError, match="does not read back"):
-        write_submission(tmp_path / "a.csv", Submission(("id", "x"), (("a", "1"), ("b", "2"))))
-
-
-# --- checking a file
-
-
-@pytest.fixture
-def check(tmp_path):
-    """Checks a file with the text `text` against a sample file with the text `sample`."""
-
-    def call(text, sample="id,x,y\na,0,0\nb,0,0\n"):
-        (tmp_path / "mine.csv").write_text(text)
-        (tmp_path / "sample.csv").write_text(sample)
-        return check_file(tmp_path / "mine.csv", tmp_path / "sample.csv")
-
-    return call
-
-
-def test_a_file_that_fits_takes_the_order_of_the_sample(check):
-    found = check("y,id,x\n4,b,3\n2,a,1\n")
-    assert found == Submission(("id", "x", "y"), (("a", "1", "2"), ("b", "3", "4")), "file")
-
-
-@pytest.mark.parametrize(
-    "text, message",
-    [
-        ("id,x\na,1\nb,2\n", "columns differ .*: missing y; not in the sample file none"),
-        ("id,x,y,z\na,1,2,3\nb,1,2,3\n", "missing none; not in the sample file z"),
-        ("id,x,y,y\na,1,2,3\nb,1,2,3\n", "columns differ"),
-        ("id,x,y\na,1,2\n", r"mine\.csv: 1 ids missing: b"),
-        ("id,x,y\na,1,2\nb,1,\n", "column 'y' is not a number at b"),
-        ("id,x,y\na,nan,2\nb,1,2\n", "column 'x' is not a number at a"),
-    ],
-)
-def test_a_file_that_does_not_fit_is_refused(check, text, message):
-    with pytest.raises(SubmissionError, match=message):
-        check(text)
-
-
-def test_text_is_fine_where_the_sample_has_text(check):
-    found = check("id,tags\na,haze road\nb,\n", sample="id,tags\na,clear\nb,clear\n")
-    assert found.rows == (("a", "haze road"), ("b", ""))

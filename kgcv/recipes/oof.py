@@ -1,0 +1,80 @@
+"""Predictions over all folds: out-of-fold ones for the labelled samples, the mean of the folds for the test samples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from kgcv.data.predictions import Predictions, as_targets, read_predictions, write_predictions
+from kgcv.data.splits import read_split
+from kgcv.errors import DataError, listed
+from kgcv.recipes.run_folder import RunFolder
+
+
+def gather_oof(run: RunFolder) -> Predictions | None:
+    """Join the folds' validation predictions, each sample by the fold that did not see it; write `oof.npz`.
+
+    Samples that never validate, and unreadable ones that were left out, are not in it.
+
+    Returns:
+        Predictions in the order of the labelled samples; None, and nothing written, while a fold has none.
+
+    Raises:
+        DataError: a file is damaged, or holds ids of another fold.
+    """
+    truth = read_predictions(run.labels_file)
+    split = read_split(run.split_file, truth.ids)
+    files = [run.fold_path(fold) / "valid.npz" for fold in range(split.num_folds)]
+    if not all(file.is_file() for file in files):
+        return None
+    fold_of = dict(zip(truth.ids, split.folds.tolist(), strict=True))
+    parts = [_read_part(file, fold, fold_of, truth.class_names) for fold, file in enumerate(files)]
+    joined = Predictions(
+        ids=tuple(name for part in parts for name in part.ids),
+        class_names=truth.class_names,
+        values=np.concatenate([part.values for part in parts]),
+        task=truth.task,
+    )
+    known = set(joined.ids)
+    oof = joined.aligned([name for name in truth.ids if name in known], truth.class_names, str(run.path))
+    write_predictions(run.predictions("oof"), oof)
+    return oof
+
+
+def _read_part(file: Path, fold: int, fold_of: Mapping[str, int], class_names: Sequence[str]) -> Predictions:
+    """A fold's validation predictions; an id of another fold would be one that its model was trained on."""
+    part = read_predictions(file)
+    if strays := [name for name in part.ids if fold_of.get(name) != fold]:
+        raise DataError(f"{file}: has ids that do not validate in fold {fold}: {listed(strays)}")
+    return part.aligned(part.ids, class_names, str(file))
+
+
+def gather_test(run: RunFolder) -> Path | None:
+    """Write `test.npz`, the mean of the folds' test predictions; None, and nothing written, while a fold has none.
+
+    Raises:
+        DataError: a file is damaged, or the folds predicted other ids.
+    """
+    truth = read_predictions(run.labels_file)
+    num_folds = read_split(run.split_file, truth.ids).num_folds
+    files = [run.fold_path(fold) / "test.npz" for fold in range(num_folds)]
+    if not all(file.is_file() for file in files):
+        return None
+    first = read_predictions(files[0])
+    total = np.zeros(first.values.shape, dtype=np.float64)
+    for file in files:
+        part = read_predictions(file)
+        if extra := set(part.ids) - set(first.ids):
+            raise DataError(f"{file}: has ids that {files[0]} has not: {listed(sorted(extra))}")
+        total += part.aligned(first.ids, first.class_names, str(file)).values
+    mean = Predictions(first.ids, first.class_names, (total / num_folds).astype(np.float32), first.task)
+    write_predictions(run.predictions("test"), mean)
+    return run.predictions("test")
+
+
+def targets_of(run: RunFolder, predictions: Predictions) -> np.ndarray:
+    """The true targets of the samples in `predictions`, in their order: `(N,)` int64 or `(N, C)` float32."""
+    truth = read_predictions(run.labels_file)
+    return as_targets(truth.aligned(predictions.ids, predictions.class_names, str(run.labels_file)))

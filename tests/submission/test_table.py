@@ -1,0 +1,135 @@
+import gzip
+
+import pytest
+
+from kgcv.errors import SubmissionError
+from kgcv.submission.table import Submission, check_file, read_sample, read_table, write_submission
+
+# --- the sample file
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("", "needs a header, a row"),
+        ("id,label\n", "needs a header, a row"),
+        ("id\na\n", "an id column and another column"),
+        ("id,label\na,0\nb\n", "row 3 has 1 cells, the header 2"),
+        ("id,label\na,0\na,0\n", "ids occur twice: a"),
+        ("id,cat,cat\na,0,0\n", "columns occur twice: cat"),
+        ('id,label\n"a,0\n', "cannot be read as a table"),
+    ],
+)
+def test_a_broken_sample_file_is_refused(tmp_path, text, message):
+    path = tmp_path / "sample.csv"
+    path.write_text(text)
+    with pytest.raises(SubmissionError, match=message):
+        read_sample(path)
+
+
+def test_a_missing_or_damaged_table_is_named(tmp_path):
+    with pytest.raises(SubmissionError, match=r"x\.csv: cannot be read"):
+        read_table(tmp_path / "x.csv")
+    whole = gzip.compress(b"id,a\nb,c\n")
+    for damaged in (whole[:-4], whole[:12] + b"\xff\xff" + whole[14:]):
+        (tmp_path / "x.csv.gz").write_bytes(damaged)
+        with pytest.raises(SubmissionError, match=r"x\.csv\.gz: cannot be read"):
+            read_table(tmp_path / "x.csv.gz")
+
+
+def test_packed_content_is_unpacked_whatever_the_name(tmp_path):
+    (tmp_path / "x.csv").write_bytes(gzip.compress(b"id,a\nb,c\n"))
+    assert read_table(tmp_path / "x.csv").rows == (("b", "c"),)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_header(tmp_path):
+    (tmp_path / "x.csv").write_bytes("\ufeffid,label\na,0\n".encode())
+    assert read_table(tmp_path / "x.csv").header == ("id", "label")
+
+
+# --- the file
+
+TABLE = Submission(("id", "label"), (("a", "T-shirt, top"), ("b", 'say "x"')))
+
+
+def test_equal_submissions_give_equal_bytes_without_time_or_name(tmp_path):
+    for name in ("a.csv.gz", "b.csv.gz"):
+        write_submission(tmp_path / name, TABLE)
+    content = (tmp_path / "a.csv.gz").read_bytes()
+    assert content == (tmp_path / "b.csv.gz").read_bytes()
+    assert content[3] == 0  # no flags: no file name, no comment (RFC 1952)
+    assert content[4:8] == b"\0\0\0\0"  # no time
+    assert gzip.decompress(content) == b'id,label\na,"T-shirt, top"\nb,"say ""x"""\n'
+
+
+def test_a_plain_file_is_written_plain(tmp_path):
+    write_submission(tmp_path / "a.csv", Submission(("id", "x"), (("a", "1"),)))
+    assert (tmp_path / "a.csv").read_bytes() == b"id,x\na,1\n"
+
+
+def test_another_suffix_is_refused(tmp_path):
+    with pytest.raises(SubmissionError, match=r"a\.zip: a submission is named \.csv or \.csv\.gz"):
+        write_submission(tmp_path / "a.zip", TABLE)
+
+
+def test_a_file_that_reads_back_differently_is_refused_and_leaves_the_older_one(tmp_path):
+    path = tmp_path / "a.csv"
+    write_submission(path, Submission(("id", "x"), (("a", "0"),)))
+    # Who reads a table takes a byte order mark for no part of the first name.
+    with pytest.raises(SubmissionError, match=r"a\.csv: does not read back as it was written"):
+        write_submission(path, Submission(("\ufeffid", "x"), (("a", "1"),)))
+    assert [file.name for file in tmp_path.iterdir()] == ["a.csv"]
+    assert path.read_text() == "id,x\na,0\n"
+
+
+def test_a_file_that_is_refused_on_reading_back_leaves_the_older_one(tmp_path):
+    path = tmp_path / "a.csv"
+
+    def refuse(written):
+        assert written == Submission(("id", "x"), (("a", "1"),))
+        raise SubmissionError("it is wrong")
+
+    with pytest.raises(SubmissionError, match="it is wrong"):
+        write_submission(path, Submission(("id", "x"), (("a", "1"),)), refuse)
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- checking a file
+
+
+@pytest.fixture
+def check(tmp_path):
+    """Checks a file with the text `text` against a sample file with the text `sample`."""
+
+    def call(text, sample="id,x,y\na,0,0\nb,0,0\n"):
+        (tmp_path / "mine.csv").write_text(text)
+        (tmp_path / "sample.csv").write_text(sample)
+        return check_file(tmp_path / "mine.csv", tmp_path / "sample.csv")
+
+    return call
+
+
+def test_a_file_that_fits_takes_the_order_of_the_sample(check):
+    found = check("y,id,x\n4,b,3\n2,a,1\n")
+    assert found == Submission(("id", "x", "y"), (("a", "1", "2"), ("b", "3", "4")), "file")
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("id,x\na,1\nb,2\n", "columns differ .*: missing y; not in the sample file none"),
+        ("id,x,y,z\na,1,2,3\nb,1,2,3\n", "missing none; not in the sample file z"),
+        ("id,x,y,y\na,1,2,3\nb,1,2,3\n", "columns differ"),
+        ("id,x,y\na,1,2\n", r"mine\.csv: 1 ids missing: b"),
+        ("id,x,y\na,1,2\nb,1,\n", "column 'y' is not a number at b"),
+        ("id,x,y\na,nan,2\nb,1,2\n", "column 'x' is not a number at a"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_refused(check, text, message):
+    with pytest.raises(SubmissionError, match=message):
+        check(text)
+
+
+def test_text_is_fine_where_the_sample_has_text(check):
+    found = check("id,tags\na,haze road\nb,\n", sample="id,tags\na,clear\nb,clear\n")
+    assert found.rows == (("a", "haze road"), ("b", ""))
