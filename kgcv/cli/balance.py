@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
+
+from kgcv.cli.text_table import table_lines
 
 if TYPE_CHECKING:
     from kgcv.recipes.balance import Balance, ClassBalance, NumberBalance
 
 _MAX_ROWS = 40
 """Classes shown on a screen; all of them stand in the JSON."""
-
-_GAP = "  "
 
 
 def balance_lines(balance: Balance) -> list[str]:
@@ -30,7 +29,7 @@ def balance_lines(balance: Balance) -> list[str]:
         rows.append((f"classes ({len(balance.classes)})", *[""] * (len(balance.parts) + 2)))
     rows += [_class_row(name, row) for name, row in balance.classes.items() if name in shown]
     rows += [_number_row(name, row) for name, row in balance.numbers.items()]
-    lines = _aligned(rows)
+    lines = table_lines(rows)
     hidden = len(balance.classes) - len(shown)
     if hidden:
         lines.append(f"  ... and {hidden} more, which are off by less; --json has all")
@@ -51,15 +50,3 @@ def _unit(balance: Balance) -> str:
     if balance.numbers:
         return f"{part}'s mean from the mean of all, in standard deviations"
     return f"{part}'s share of a class from its share of all, in percentage points"
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines with the first column to the left and the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [_GAP.join(_padded(row, widths)).rstrip() for row in rows]
-
-
-def _padded(row: Sequence[str], widths: Sequence[int]) -> Iterable[str]:
-    yield f"{row[0]:{widths[0]}}"
-    for cell, width in zip(row[1:], widths[1:], strict=True):
-        yield f"{cell:>{width}}"

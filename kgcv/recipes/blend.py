@@ -100,7 +100,7 @@ def _write_run(
 def _can_be_decided(run: RunFolder, config: Config) -> bool:
     """Whether there is all that a rule is made of; thresholds are fitted to out-of-fold predictions."""
     has_oof = run.predictions("oof").is_file()
-    return run.labels_file.is_file() and (config.decision.thresholds == "fixed")
+    return run.labels_file.is_file() and (has_oof or config.decision.thresholds == "fixed")
 
 
 @contextmanager

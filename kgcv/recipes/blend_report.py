@@ -12,6 +12,7 @@ from kgcv.errors import listed
 from kgcv.recipes.blend_members import Member, Part
 from kgcv.recipes.blend_scores import BlendRequest, Inputs, Judgement
 from kgcv.scoring.blending import Blender, BlendRule, Stack, correlations
+from kgcv.scoring.metrics import Metric, Scorer
 
 BLEND_FILE = "blend.json"
 """In a run folder: members, weights and scores of the blend that it is."""
@@ -73,7 +74,7 @@ def describe_blend(
     return BlendResult(
         path=path,
         rule=request.rule,
-        metric=judged.metric if judged else None,
+        metric=judged.scorer.name if judged else None,
         score=_known(judged.score if judged else None),
         in_sample=_known(judged.in_sample if judged else None),
         members=tuple(
@@ -83,7 +84,7 @@ def describe_blend(
         correlated=part,
         correlation=tuple(tuple(_known(value) for value in row) for row in correlations(joint.values).tolist()),
         ridge=_ridge(blender, joint.class_names),
-        notes=tuple(_notes(request, inputs)),
+        notes=tuple(_notes(request, inputs, judged)),
     )
 
 
@@ -106,7 +107,12 @@ def _ridge(blender: Blender, class_names: Sequence[str]) -> dict[str, dict[str, 
     }
 
 
-def _notes(request: BlendRequest, inputs: Inputs) -> Iterator[str]:
+def _notes(request: BlendRequest, inputs: Inputs, judged: Judgement | None) -> Iterator[str]:
+    if judged is not None and _depends_on_threshold(judged.scorer, inputs):
+        yield (
+            f"{judged.scorer.name} is of tags above one fixed threshold, and a mean draws probabilities together: "
+            "compare blends by their decision rules, or by a metric of probabilities (--metric roc_auc)"
+        )
     if request.rule.method == "rank":
         yield "mean ranks are no probabilities: only metrics and thresholds that go by order make sense of them"
     if not request.members[0].is_dir():
@@ -119,6 +125,10 @@ def _notes(request: BlendRequest, inputs: Inputs) -> Iterator[str]:
             yield f"cannot be {purpose}: no {part}.npz in {lacking}"
     if inputs.config is None:
         yield "no member has a config.yaml, without which kgcv decide and kgcv submit cannot work on the blend"
+
+
+def _depends_on_threshold(scorer: Scorer, inputs: Inputs) -> bool:
+    return inputs.task == "multi" and isinstance(scorer, Metric) and scorer.needs == "decisions"
 
 
 def as_record(result: BlendResult) -> dict[str, Any]:

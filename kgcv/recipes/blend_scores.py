@@ -67,7 +67,7 @@ class Judgement:
     """What the labels say of a blend."""
 
     blender: Blender
-    metric: str
+    scorer: Scorer
     values: np.ndarray
     """(N, C) float32: what stands in `oof.npz`."""
     score: float
@@ -135,7 +135,7 @@ def judge(inputs: Inputs, request: BlendRequest) -> Judgement | None:
     others = [evidence.without(member) for member in range(num_members)]
     return Judgement(
         blender,
-        scorer.name,
+        scorer,
         values,
         score=evidence.score(scorer, values),
         in_sample=evidence.score(scorer, blender.blend(evidence.members)) if rule.method in FITTED else None,

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kgcv.config.schema import Config, Task
-from kgcv.data.inspection import Watch, find_twins
-from kgcv.data.labels import encode_labels
-from kgcv.data.samples import read_train_samples
-from kgcv.data.splits import make_split, write_split
+from kgcv.data.inspection import Watch
+from kgcv.data.splits import write_split
 from kgcv.errors import listed
 from kgcv.recipes.balance import Balance, lacking_classes, measure_balance
+from kgcv.recipes.dataset import split_dataset
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,19 +34,16 @@ def make_folds(config: Config, output: Path | None, watch: Watch) -> FoldsReport
         DataError: images, labels, groups and the split do not fit together.
         StopRequested: `watch` said so; nothing was written.
     """
-    samples = read_train_samples(config.data, config.split)
-    labels = encode_labels(samples, config.data.task)
-    is_bound = not (config.split.allow_twins or config.split.train_on_all)
-    twins = find_twins(samples.paths, watch) if is_bound else []
-    split = make_split(samples, labels, config.split, twins)
-    balance = measure_balance(samples, labels, split)
+    dataset = split_dataset(config, watch)
+    ids, labels, twins = dataset.samples.ids, dataset.labels, dataset.twins
+    balance = measure_balance(dataset.samples, labels, dataset.split)
     lacking = [f"{what} ({len(names)}): {listed(names)}" for what, names in lacking_classes(balance) if names]
     if output is not None:
-        write_split(output, samples.ids, split)
+        write_split(output, ids, dataset.split)
     return FoldsReport(
         task=labels.task,
         balance=balance,
-        twins=tuple(tuple(samples.ids[row] for row in group) for group in twins) if is_bound else None,
+        twins=None if twins is None else tuple(tuple(ids[row] for row in group) for group in twins),
         warnings=(*labels.notes, *lacking),
         file=None if output is None else str(output),
     )

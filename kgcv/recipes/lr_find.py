@@ -13,7 +13,8 @@ from kgcv.engine.lr_finder import LrCurve, LrFinder, LrSuggestions, Sweep, sugge
 from kgcv.errors import ConfigError
 from kgcv.events import Reporter, StopCheck
 from kgcv.files import write_text
-from kgcv.recipes.workbench import load_dataset, set_up
+from kgcv.recipes.dataset import split_dataset
+from kgcv.recipes.workbench import set_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ def find_learning_rate(
     """
     if stage >= len(config.stages):
         raise ConfigError([f"--stage {stage}: the config has stages 0 to {len(config.stages) - 1}"])
-    dataset = load_dataset(config, None, Watch(reporter, should_stop, config.train.workers))
+    dataset = split_dataset(config, Watch(reporter, should_stop, config.train.workers))
     bench = set_up(config, dataset, reporter, should_stop)
     plan, samples = bench.plan(stage, fold=0), bench.fold_samples(fold=0)
     finder = LrFinder(bench.model, bench.fold_objective(0), config.train, plan, bench.runtime, reporter, should_stop)

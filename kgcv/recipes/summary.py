@@ -7,8 +7,9 @@ from kgcv.engine.plan import plan_stage
 from kgcv.errors import ConfigError
 from kgcv.model.summary import ModelSummary, summarize
 from kgcv.model.vision import check_image_size
+from kgcv.recipes.dataset import load_labelled
 from kgcv.recipes.targets import build_objective
-from kgcv.recipes.workbench import build_network, load_labelled
+from kgcv.recipes.workbench import build_network
 
 
 def summarize_config(config: Config, stage: int) -> ModelSummary:

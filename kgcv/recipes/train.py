@@ -16,10 +16,11 @@ from kgcv.errors import ConfigError, DataError
 from kgcv.events import Message, Reporter, RunStarted, StopCheck
 from kgcv.files import point_latest
 from kgcv.model.checkpoint import WeightsCard, load_weights, read_card
+from kgcv.recipes.dataset import Dataset, reopen_dataset, split_dataset
 from kgcv.recipes.decision import decide_run
 from kgcv.recipes.oof import gather_oof, targets_of
 from kgcv.recipes.run_folder import RunFolder, new_run, noted_session
-from kgcv.recipes.workbench import Dataset, Workbench, choose_metrics, load_dataset, set_up
+from kgcv.recipes.workbench import Workbench, choose_metrics, set_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +104,13 @@ def train(run: RunFolder, fold: int | None, reporter: Reporter, should_stop: Sto
 
 def _open_dataset(run: RunFolder, config: Config, watch: Watch) -> Dataset:
     """The run's data with its split, both noted in the run folder."""
-    split_file = run.split_file if run.split_file.is_file() else None
-    dataset = load_dataset(config, split_file, watch)
+    if run.split_file.is_file():
+        return reopen_dataset(config, run.split_file)
+    dataset = split_dataset(config, watch)
+    for note in dataset.labels.notes:
+        watch.reporter.report(Message(note, "warning"))
     write_predictions(run.labels_file, as_predictions(dataset.samples.ids, dataset.labels))
-    if split_file is None:
-        write_split(run.split_file, dataset.samples.ids, dataset.split)
+    write_split(run.split_file, dataset.samples.ids, dataset.split)
     return dataset
 
 

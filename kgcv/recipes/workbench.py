@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from kgcv.config.schema import Config, Task
 from kgcv.data.images import ImageSource
-from kgcv.data.inspection import Watch, find_twins
-from kgcv.data.labels import LabelSet, encode_labels
 from kgcv.data.resize import ensure_store, left_out, store_signature, store_spec
-from kgcv.data.samples import SampleTable, read_train_samples
-from kgcv.data.splits import Split, make_split, read_split
+from kgcv.data.samples import SampleTable
 from kgcv.engine.inputs import ImageInputs, Inputs
 from kgcv.engine.plan import StagePlan, plan_stage
 from kgcv.engine.precompute import FeatureCache, precompute_features
@@ -26,47 +22,10 @@ from kgcv.events import Message, Reporter, StopCheck
 from kgcv.model.heads import Objective
 from kgcv.model.vision import VisionModel, build_model, check_image_size, normalization
 from kgcv.model.weights import load_starting_weights
+from kgcv.recipes.dataset import Dataset
 from kgcv.recipes.metric import load_metric
 from kgcv.recipes.targets import build_objective, draw_chances, soften_targets
 from kgcv.scoring.metrics import METRICS, Scorer
-
-
-@dataclass(frozen=True, slots=True)
-class Dataset:
-    """The labelled samples, what they are, and which of them validate."""
-
-    samples: SampleTable
-    labels: LabelSet
-    split: Split
-
-
-def load_labelled(config: Config) -> tuple[SampleTable, LabelSet]:
-    """The labelled samples and their targets.
-
-    Raises:
-        DataError: images, labels and ids do not fit together.
-    """
-    samples = read_train_samples(config.data, config.split)
-    return samples, encode_labels(samples, config.data.task)
-
-
-def load_dataset(config: Config, split_file: Path | None, watch: Watch) -> Dataset:
-    """Read samples and labels; split them, or take the split from `split_file`.
-
-    Images that are the same byte for byte are found before a split is made, and stay on one side of it.
-
-    Raises:
-        DataError: images, labels and ids do not fit together.
-        StopRequested: a signal arrived.
-    """
-    samples, labels = load_labelled(config)
-    for note in labels.notes:
-        watch.reporter.report(Message(note, "warning"))
-    if split_file is not None:
-        return Dataset(samples, labels, read_split(split_file, samples.ids))
-    is_free = config.split.allow_twins or config.split.train_on_all
-    twins = [] if is_free else find_twins(samples.paths, watch)
-    return Dataset(samples, labels, make_split(samples, labels, config.split, twins))
 
 
 def choose_metrics(config: Config, task: Task, class_names: Sequence[str]) -> tuple[Scorer, ...]:

@@ -5,7 +5,16 @@ from typing import Any
 
 import pytest
 
-from kgcv.config.yaml_source import MAX_DEPTH, Place, Source, dotted, read_scalar, read_yaml, write_yaml
+from kgcv.config.yaml_source import (
+    MAX_DEPTH,
+    Place,
+    Source,
+    dotted,
+    read_scalar,
+    read_written_yaml,
+    read_yaml,
+    write_yaml,
+)
 from kgcv.errors import ConfigError
 
 
@@ -179,6 +188,13 @@ def test_what_is_written_reads_back_the_same() -> None:
         "long": "word " * 300,
     }
     assert read(write_yaml(tree)).tree == tree
+    assert read_written_yaml(write_yaml(tree)) == tree
+
+
+@pytest.mark.parametrize("text", ["a: [", "a: \x01", '"\\UFFFFFFFF"'])
+def test_what_nobody_wrote_is_refused_in_a_word(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"^not valid YAML$"):
+        read_written_yaml(text)
 
 
 def test_lists_of_plain_values_are_written_on_one_line() -> None:

@@ -11,9 +11,9 @@ from PIL import Image
 
 from kgcv.data import images
 from kgcv.data.images import (
-    Scaling,
     IMAGE_SUFFIXES,
     ImageFacts,
+    Scaling,
     inspect_image,
     read_image,
     write_jpeg,

@@ -462,6 +462,23 @@ def test_a_blend_of_tags_is_decided_and_can_be_submitted(tmp_path):
     assert submit_check(tmp_path / "blend", tmp_path / "mine.csv").num_rows == 2
 
 
+@pytest.mark.parametrize("thresholds, has_rule", [("fixed", True), ("global", False)])
+def test_without_out_of_fold_predictions_only_a_fixed_rule_can_be_had(tmp_path, thresholds, has_rule):
+    runs = many(tmp_path, "multi", decision=DecisionConfig(thresholds=thresholds))
+    (runs[0] / "oof.npz").unlink()
+    assert blend(ask(tmp_path, runs)).decided is None
+    assert (tmp_path / "blend" / "thresholds.json").is_file() == has_rule
+
+
+def test_the_rule_s_score_is_told(tmp_path):
+    runs = many(tmp_path, "multi", decision=DecisionConfig(thresholds="global"))
+    result = blend(ask(tmp_path, runs))
+    assert result.notes[0].startswith("f2 is of tags above one fixed threshold")
+    assert blend(ask(tmp_path, runs, metric="roc_auc", output=tmp_path / "other")).notes == ()
+    assert result.decided == json.loads((tmp_path / "blend" / "thresholds.json").read_text())["cross_fitted"]
+    assert result.decided == json.loads((tmp_path / "blend" / "blend.json").read_text())["decided"]
+
+
 def test_blending_loads_no_torch(runs, tmp_path):
     script = (
         "import sys\n"

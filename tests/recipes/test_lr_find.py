@@ -19,9 +19,10 @@ from kgcv.engine.lr_finder import LrFinder, Sweep
 from kgcv.engine.optim import set_rates
 from kgcv.errors import ConfigError, StopRequested
 from kgcv.events import Recorder, StopCheck, TaskAdvanced, never_stop
+from kgcv.recipes.dataset import split_dataset
 from kgcv.recipes.lr_find import LrFindResult, find_learning_rate
 from kgcv.recipes.train import start_run, train
-from kgcv.recipes.workbench import Workbench, load_dataset, set_up
+from kgcv.recipes.workbench import Workbench, set_up
 
 
 def sweep_it(config: Config, file: Path, steps: int = 40, stage: int = 1, end: float = 1.0) -> LrFindResult:
@@ -76,7 +77,7 @@ def test_lr_find_before_train_changes_nothing(competition: Config, tmp_path: Pat
 
 @pytest.fixture
 def bench(competition: Config) -> Workbench:
-    return set_up(competition, load_dataset(competition, None, Watch(Recorder(), never_stop)), Recorder(), never_stop)
+    return set_up(competition, split_dataset(competition, Watch(Recorder(), never_stop)), Recorder(), never_stop)
 
 
 def finder_of(bench: Workbench, should_stop: StopCheck) -> LrFinder:

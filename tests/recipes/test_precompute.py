@@ -16,8 +16,9 @@ from kgcv.engine.inputs import FeatureInputs
 from kgcv.engine.tta import PLAIN
 from kgcv.errors import StopRequested
 from kgcv.events import Recorder, TaskStarted, never_stop
+from kgcv.recipes.dataset import split_dataset
 from kgcv.recipes.train import start_run, train
-from kgcv.recipes.workbench import Workbench, load_dataset, set_up
+from kgcv.recipes.workbench import Workbench, set_up
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def config(competition: Config) -> Config:
 
 def bench_of(config: Config, recorder: Recorder | None = None) -> Workbench:
     reporter = recorder or Recorder()
-    return set_up(config, load_dataset(config, None, Watch(reporter, never_stop)), reporter, never_stop)
+    return set_up(config, split_dataset(config, Watch(reporter, never_stop)), reporter, never_stop)
 
 
 def features_of(bench: Workbench) -> FeatureInputs:

@@ -13,7 +13,12 @@ import pytest
 from kgcv.config.load import dump_config
 from kgcv.config.schema import Config, DataConfig, ModelConfig, SplitConfig, StageConfig, TrainConfig
 from kgcv.errors import CheckpointError, DataError
+from kgcv.events import Broadcast
+from kgcv.recipes.blend import blend
+from kgcv.recipes.blend_scores import BlendRequest
 from kgcv.recipes.runs import compare_runs, list_runs, summarize_run
+from kgcv.recipes.train import start_run, train
+from kgcv.scoring.blending import BlendRule
 
 
 def config_of(num_folds=3, **sections):
@@ -226,10 +231,28 @@ def test_equal_runs_differ_in_nothing(tmp_path):
     assert compare_runs(folders).differences == {}
 
 
+def test_a_blend_beside_a_run(tmp_path):
+    found = compare_runs([write_blend(tmp_path / "mix"), write_run(tmp_path / "a", config_of())])
+    assert found.differences["model.name"] == (None, "resnet18")
+
+
 def test_only_runs_can_be_compared(tmp_path):
     (tmp_path / "b").mkdir()
     with pytest.raises(CheckpointError, match="b: is not a run folder"):
         compare_runs([write_run(tmp_path / "a", config_of()), tmp_path / "b"])
+
+
+def test_a_run_as_training_leaves_it(competition, tmp_path):
+    result = train(start_run(competition, "a", tmp_path / "runs" / "a"), None, Broadcast(()), lambda: None)
+    run = summarize_run(tmp_path / "runs" / "a")
+    assert (run.state, run.model, run.metric, run.image_size) == ("finished", "test_resnet", "accuracy", 20)
+    assert result.oof_scores is not None
+    assert run.score == result.oof_scores["accuracy"]
+    assert (run.folds_done, run.num_folds) == (1, 1)
+    assert run.seconds is not None and run.weights_bytes is not None
+    again = blend(BlendRequest((run.path, run.path), BlendRule("mean"), output=tmp_path / "runs" / "b"))
+    assert again.score == run.score
+    assert [row.name for row in list_runs(tmp_path / "runs")] == ["a", "b"]
 
 
 def test_two_hundred_runs_are_listed_in_a_moment(tmp_path):
