@@ -18,6 +18,7 @@ from kgcv.files import point_latest
 from kgcv.model.checkpoint import WeightsCard, load_weights, read_card
 from kgcv.recipes.dataset import Dataset, reopen_dataset, split_dataset
 from kgcv.recipes.decision import decide_run
+from kgcv.recipes.decision_terms import plan_decision
 from kgcv.recipes.oof import gather_oof, targets_of
 from kgcv.recipes.run_folder import RunFolder, new_run, noted_session
 from kgcv.recipes.workbench import Workbench, choose_metrics, set_up
@@ -107,6 +108,8 @@ def _open_dataset(run: RunFolder, config: Config, watch: Watch) -> Dataset:
     if run.split_file.is_file():
         return reopen_dataset(config, run.split_file)
     dataset = split_dataset(config, watch)
+    if dataset.labels.task == "multi":
+        plan_decision(config, dataset.labels.class_names)  # a rule that cannot be fitted shows now, not after hours
     for note in dataset.labels.notes:
         watch.reporter.report(Message(note, "warning"))
     write_predictions(run.labels_file, as_predictions(dataset.samples.ids, dataset.labels))

@@ -49,7 +49,8 @@ def f_beta(right: np.ndarray, given: np.ndarray, true: np.ndarray, beta: float) 
     zero_division=0.
     """
     # Where the divisor is 0, so is the numerator.
-    score: np.ndarray = (1 + beta**2) * right / np.maximum(beta**2 * true + given, _TINY)
+    score: np.ndarray = right / np.maximum(beta**2 * true + given, _TINY)
+    score *= 1 + beta**2
     return score
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from kgcv.scoring.decisions import DecisionRule, Groups
 from kgcv.scoring.metrics import FBeta
-from kgcv.scoring.thresholds import fit_global, fit_per_class, fit_prevalence
+from kgcv.scoring.thresholds import cut_columns, fit_global, fit_per_class, fit_prevalence
 
 TagScore = Callable[[np.ndarray, np.ndarray], float]
 """The score of `(N, C)` bool tags given, after the true ones, on the whole set."""
@@ -64,12 +64,14 @@ def fit_rules(evidence: Evidence, rows: np.ndarray, terms: Terms) -> dict[str, D
     """
     targets, values = evidence.targets[rows], evidence.values[rows]
     thresholds = {}
+    cuts = cut_columns(values)
     if terms.metric is not None:
-        thresholds["global"] = fit_global(targets, values, terms.metric, terms.exclusive)
-        thresholds["per_class"] = fit_per_class(targets, values, terms.metric, thresholds["global"], terms.exclusive)
+        start = fit_global(targets, values, terms.metric, terms.exclusive)
+        thresholds["global"] = start
+        thresholds["per_class"] = fit_per_class(targets, values, cuts, terms.metric, start, terms.exclusive)
     among_labels = np.concatenate([targets, evidence.other_targets]).mean(axis=0)
     shares = np.where(np.isnan(terms.shares), among_labels, terms.shares)
-    thresholds["prevalence"] = fit_prevalence(values, shares, terms.exclusive)
+    thresholds["prevalence"] = fit_prevalence(cuts, shares, terms.exclusive)
     fitted = {name: DecisionRule(array, terms.exclusive, terms.never_empty) for name, array in thresholds.items()}
     return {"fixed": fixed_rule(terms), **fitted}
 

@@ -72,7 +72,9 @@ def falling_order(values: np.ndarray) -> np.ndarray:
     Value and place make one integer, so that all are distinct, and numpy's fastest sort gives the same order on every
     machine; `argsort` takes twice as long.
     """
-    keys = _falling_bits(values) << np.uint64(32) | np.arange(len(values), dtype=np.uint64)
+    keys = _falling_bits(values)
+    keys <<= np.uint64(32)
+    keys |= np.arange(len(values), dtype=np.uint64)
     keys.sort()
     return (keys & np.uint64(0xFFFFFFFF)).astype(np.int64)
 
@@ -84,7 +86,9 @@ def _sorted_falling(values: np.ndarray, tags: np.ndarray) -> tuple[np.ndarray, n
         values: `(U, V)`.
         tags: `(U, V)` bool; they come back as numbers, 0 and 1.
     """
-    keys = _falling_bits(values) << np.uint64(1) | tags
+    keys = _falling_bits(values)
+    keys <<= np.uint64(1)
+    keys |= tags
     keys.sort(axis=1)
     return (~(keys >> np.uint64(1)).astype(np.uint32)).view(np.float32), keys & np.uint64(1)
 
@@ -111,17 +115,21 @@ def fit_global(targets: np.ndarray, values: np.ndarray, metric: FBeta, exclusive
     or the whole, see `count_by_unit`) is known from the unit's own sorted values; the running sum of these changes
     over all values in falling order is the score at every possible threshold.
     """
-    forced, is_free = _forced_tags(values, exclusive)
+    is_free = _is_free(values.shape[1], exclusive)
+    forced = DecisionRule(np.full(values.shape[1], np.inf), exclusive).decide(values)
     right, given, true = (count_by_unit(tags, metric) for tags in (targets & forced, forced, targets))
     if metric.average == "macro":
         right, given, true = right[is_free], given[is_free], true[is_free]
     free_targets, free_values = (unit_by_row(array[:, is_free], metric) for array in (targets, values))
     sorted_values, sorted_tags = _sorted_falling(free_values, free_targets)
-    num_right = np.cumsum(sorted_tags, axis=1, dtype=np.float64) + right[:, None]
+    # In place where it can be: fresh memory for whole arrays costs as much as the arithmetic.
+    num_right = np.cumsum(sorted_tags, axis=1, dtype=np.float64)
+    num_right += right[:, None]
     num_given = np.arange(1, free_values.shape[1] + 1) + given[:, None]
-    scores = f_beta(num_right, num_given, true[:, None], metric.beta)
-    changes = np.diff(scores, axis=1, prepend=f_beta(right, given, true, metric.beta)[:, None])
-    threshold = _best_threshold(sorted_values.ravel(), changes.ravel(), ROUNDING * len(scores))
+    changes = f_beta(num_right, num_given, true[:, None], metric.beta)
+    changes[:, 1:] -= changes[:, :-1].copy()
+    changes[:, :1] -= f_beta(right, given, true, metric.beta)[:, None]
+    threshold = _best_threshold(sorted_values.ravel(), changes.ravel(), ROUNDING * len(changes))
     return np.where(is_free, threshold, np.nan)
 
 
@@ -129,10 +137,11 @@ def _best_threshold(values: np.ndarray, changes: np.ndarray, rounding: float) ->
     """The threshold with the greatest sum of the `(V,)` changes whose `(V,)` values are above it.
 
     Only values in bands that can hold the best cut are sorted, a few in a hundred: inside a band no sum is greater
-    than the sum up to the band with all of the band's positive changes.
+    than the sum up to the band with all of the band's positive changes. Overwrites the changes of values of 0, which
+    are never above a threshold, with 0.
     """
-    changes = changes * (values > 0)
-    # A band is all values that agree in sign, exponent and 7 bits of the fraction: at most 1 % apart.
+    changes[values == 0] = 0
+    # A band is all values that agree in exponent and 7 bits of the fraction, so at most 1 % apart.
     bands = ((_ONE_BITS - _bits(values)) >> np.uint32(16)).astype(np.int64)
     in_band = np.bincount(bands, changes)
     up_to_end = np.cumsum(in_band)
@@ -147,8 +156,18 @@ def _best_threshold(values: np.ndarray, changes: np.ndarray, rounding: float) ->
     return float(smallest_given + values[values < smallest_given].max(initial=0.0)) / 2
 
 
+def cut_columns(values: np.ndarray) -> tuple[Cuts, ...]:
+    """The cuts of each class."""
+    return tuple(Cuts.between(column) for column in values.T)
+
+
 def fit_per_class(
-    targets: np.ndarray, values: np.ndarray, metric: FBeta, start: np.ndarray, exclusive: Groups = ()
+    targets: np.ndarray,
+    values: np.ndarray,
+    cuts: Sequence[Cuts],
+    metric: FBeta,
+    start: np.ndarray,
+    exclusive: Groups = (),
 ) -> np.ndarray:
     """A threshold for each class; the score is at least that of `start`.
 
@@ -158,6 +177,7 @@ def fit_per_class(
     Args:
         targets: see the top of this file.
         values: see the top of this file.
+        cuts: `cut_columns` of `values`.
         metric: what to score by.
         start: `(C,)` thresholds of `fit_global` for the same samples.
         exclusive: groups of column numbers.
@@ -166,8 +186,7 @@ def fit_per_class(
     thresholds = np.where(is_fitted | np.isnan(start), start, NEVER)
     given = DecisionRule(thresholds, exclusive).decide(values)
     columns = [
-        _Column(number, targets[:, number].copy(), Cuts.between(values[:, number]))
-        for number in np.flatnonzero(is_fitted).tolist()
+        _Column(number, targets[:, number].copy(), cuts[number]) for number in np.flatnonzero(is_fitted).tolist()
     ]
     match metric.average:
         case "macro":
@@ -181,14 +200,13 @@ def fit_per_class(
     return thresholds
 
 
-def fit_prevalence(values: np.ndarray, shares: np.ndarray, exclusive: Groups = ()) -> np.ndarray:
+def fit_prevalence(cuts: Sequence[Cuts], shares: np.ndarray, exclusive: Groups = ()) -> np.ndarray:
     """The threshold of each class at which the part of the samples that is given it is nearest to `shares`, `(C,)`."""
-    _, is_free = _forced_tags(values, exclusive)
-    thresholds = np.where(is_free, NEVER, np.nan)
-    for number in np.flatnonzero(is_free & (shares > 0)):
-        cuts = Cuts.between(values[:, number])
-        nearest = np.abs(cuts.counts - shares[number] * len(values)).argmin()
-        thresholds[number] = cuts.threshold(int(nearest))
+    thresholds = np.where(_is_free(len(shares), exclusive), NEVER, np.nan)
+    for number in np.flatnonzero((thresholds == NEVER) & (shares > 0)).tolist():
+        column = cuts[number]
+        nearest = np.abs(column.counts - shares[number] * len(column.order)).argmin()
+        thresholds[number] = column.threshold(int(nearest))
     return thresholds
 
 
@@ -262,8 +280,8 @@ def _climb(columns: Sequence[_Column], targets: np.ndarray, given: np.ndarray, b
     return found
 
 
-def _forced_tags(values: np.ndarray, exclusive: Groups) -> tuple[np.ndarray, np.ndarray]:
-    """The tags that exclusive groups give, `(N, C)` bool, and which classes are in none of them, `(C,)` bool."""
-    is_free = np.ones(values.shape[1], dtype=bool)
+def _is_free(num_classes: int, exclusive: Groups) -> np.ndarray:
+    """Which classes are in no group, `(C,)` bool."""
+    is_free = np.ones(num_classes, dtype=bool)
     is_free[[number for group in exclusive for number in group]] = False
-    return DecisionRule(np.full(values.shape[1], np.inf), exclusive).decide(values), is_free
+    return is_free

@@ -191,3 +191,10 @@ def test_a_choice_for_another_task_is_refused_before_training(quick: Config, tmp
     with pytest.raises(ConfigError, match=r"train\.pos_weight: counts needs labels of task multi"):
         run_it(change(quick, train={"pos_weight": "counts"}), tmp_path / "run")
     assert not (tmp_path / "run/fold0").exists()
+
+
+def test_a_rule_that_cannot_be_fitted_is_refused_before_training(quick: Config, tmp_path: Path, change: Change) -> None:
+    config = change(tags_of(quick), decision={"exclusive": (("bright", "drak"),)})
+    with pytest.raises(ConfigError, match="drak"):
+        run_it(config, tmp_path / "run")
+    assert not (tmp_path / "run/fold0").exists()

@@ -11,7 +11,7 @@ import pytest
 
 from kgcv.scoring.decisions import DecisionRule, Groups, score_tags
 from kgcv.scoring.metrics import FBeta
-from kgcv.scoring.thresholds import fit_global, fit_per_class, fit_prevalence
+from kgcv.scoring.thresholds import cut_columns, fit_global, fit_per_class, fit_prevalence
 
 Average = Literal["samples", "macro", "micro"]
 METRICS = [FBeta(beta, average) for beta in (0.5, 1.0, 2.0) for average in ("samples", "macro", "micro")]
@@ -85,7 +85,7 @@ def test_of_equally_good_cuts_the_highest_is_taken() -> None:
 def test_nothing_is_given_where_nothing_is_true() -> None:
     targets, values = tags([[0, 0]]), probabilities([[0.4, 0.6]])
     assert fit_global(targets, values, F2) == pytest.approx([0.8, 0.8])
-    assert fit_per_class(targets, values, F2, np.array([0.8, 0.8])).tolist() == [1.0, 1.0]
+    assert fit_per_class(targets, values, cut_columns(values), F2, np.array([0.8, 0.8])).tolist() == [1.0, 1.0]
 
 
 def test_a_value_of_zero_is_never_given() -> None:
@@ -98,7 +98,7 @@ def test_each_class_by_hand() -> None:
     """Macro F1: the first class is best cut below 0.8, the second below 0.3."""
     targets = tags([[1, 1], [0, 1], [0, 0]])
     values = probabilities([[0.8, 0.3], [0.6, 0.5], [0.4, 0.1]])
-    found = fit_per_class(targets, values, FBeta(1.0, "macro"), np.array([0.35, 0.35]))
+    found = fit_per_class(targets, values, cut_columns(values), FBeta(1.0, "macro"), np.array([0.35, 0.35]))
     assert found == pytest.approx([0.7, 0.2])
 
 
@@ -122,7 +122,7 @@ def test_thresholds_by_class_are_never_worse_than_one_for_all(metric: FBeta) -> 
         targets, values = draw(seed)
         groups, _ = with_groups(targets, seed)
         start = fit_global(targets, values, metric, groups)
-        found = fit_per_class(targets, values, metric, start, groups)
+        found = fit_per_class(targets, values, cut_columns(values), metric, start, groups)
         assert np.isnan(found).tolist() == np.isnan(start).tolist()
         before, after = (score(targets, values, thresholds, metric, groups) for thresholds in (start, found))
         assert after >= before - 1e-12, seed
@@ -135,7 +135,7 @@ def test_no_thresholds_by_class_are_better(metric: FBeta) -> None:
         targets, values = (array[:4, :3] for array in draw(seed))
         groups, free = with_groups(targets, seed)
         start = fit_global(targets, values, metric, groups)
-        found = fit_per_class(targets, values, metric, start, groups)
+        found = fit_per_class(targets, values, cut_columns(values), metric, start, groups)
         tried = max(
             score(targets, values, spread(cut, free, targets.shape[1]), metric, groups)
             for cut in itertools.product(*(possible_thresholds(values[:, column]) for column in free))
@@ -150,7 +150,9 @@ def test_the_climb_ends_where_no_class_alone_can_do_better(beta: float) -> None:
     for seed in range(40):
         targets, values = draw(seed) if seed < 30 else draw_larger(seed)
         groups, free = with_groups(targets, seed)
-        found = fit_per_class(targets, values, metric, fit_global(targets, values, metric, groups), groups)
+        found = fit_per_class(
+            targets, values, cut_columns(values), metric, fit_global(targets, values, metric, groups), groups
+        )
         best = score(targets, values, found, metric, groups)
         for column in free:
             for cut in possible_thresholds(values[:, column]):
@@ -164,7 +166,7 @@ def test_the_climb_gains_where_classes_differ() -> None:
     values = probabilities([[0.9, 0.3], [0.7, 0.4], [0.9, 0.1]])
     start = fit_global(targets, values, F2)
     assert score(targets, values, start, F2) < 1
-    assert score(targets, values, fit_per_class(targets, values, F2, start), F2) == 1
+    assert score(targets, values, fit_per_class(targets, values, cut_columns(values), F2, start), F2) == 1
 
 
 def test_groups_count_as_given_in_the_fit() -> None:
@@ -177,7 +179,7 @@ def test_groups_count_as_given_in_the_fit() -> None:
     found = fit_global(targets, values, metric, groups)
     assert np.isnan(found[:2]).all()
     assert found[2] == pytest.approx(0.75)
-    assert np.isnan(fit_per_class(targets, values, metric, found, groups)[:2]).all()
+    assert np.isnan(fit_per_class(targets, values, cut_columns(values), metric, found, groups)[:2]).all()
 
 
 @pytest.mark.parametrize("average", ["samples", "macro", "micro"])
@@ -185,13 +187,13 @@ def test_where_every_class_is_in_a_group_there_is_nothing_to_fit(average: Averag
     targets, values = tags([[1, 0], [0, 1]]), probabilities([[0.9, 0.1], [0.3, 0.2]])
     start = fit_global(targets, values, FBeta(1.0, average), ((0, 1),))
     assert np.isnan(start).all()
-    assert np.isnan(fit_per_class(targets, values, FBeta(1.0, average), start, ((0, 1),))).all()
+    assert np.isnan(fit_per_class(targets, values, cut_columns(values), FBeta(1.0, average), start, ((0, 1),))).all()
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=str)
 def test_a_class_that_never_occurs_is_never_given(metric: FBeta) -> None:
     targets, values = tags([[1, 0], [0, 0]]), probabilities([[0.9, 0.95], [0.2, 0.99]])
-    assert fit_per_class(targets, values, metric, np.array([0.1, 0.1]))[1] == 1.0
+    assert fit_per_class(targets, values, cut_columns(values), metric, np.array([0.1, 0.1]))[1] == 1.0
 
 
 def test_more_samples_agree_with_a_grid() -> None:
@@ -204,20 +206,23 @@ def test_more_samples_agree_with_a_grid() -> None:
         tried = max(score_tags(targets, values > cut, metric) for cut in np.unique(values)[::15])
         assert found >= tried - 1e-12
         start = fit_global(targets, values, metric)
-        assert score_tags(targets, values > fit_per_class(targets, values, metric, start), metric) >= found - 1e-12
+        assert (
+            score_tags(targets, values > fit_per_class(targets, values, cut_columns(values), metric, start), metric)
+            >= found - 1e-12
+        )
 
 
 def test_prevalence_by_hand() -> None:
     """Of five samples 0.4 is two; the third and the fourth have equal values, so 0.5 gives two or four: the fewer."""
     column = [0.9, 0.7, 0.5, 0.5, 0.2]
     values = probabilities([[value] * 5 for value in column])
-    found = fit_prevalence(values, np.array([0.4, 0.6, 0.7, 1.0, 0.0]))
+    found = fit_prevalence(cut_columns(values), np.array([0.4, 0.6, 0.7, 1.0, 0.0]))
     # 0.6 is three: two and four are equally near. 0.7 is 3.5: four is nearer.
     assert found == pytest.approx([0.6, 0.6, 0.35, 0.1, 1.0])
 
 
 def test_prevalence_leaves_groups_alone() -> None:
-    found = fit_prevalence(probabilities([[0.9, 0.1, 0.3]]), np.array([0.5, 0.5, 1.0]), ((1, 0),))
+    found = fit_prevalence(cut_columns(probabilities([[0.9, 0.1, 0.3]])), np.array([0.5, 0.5, 1.0]), ((1, 0),))
     assert np.isnan(found[:2]).all()
     assert found[2] == pytest.approx(0.15)
 
@@ -226,7 +231,7 @@ def test_prevalence_is_as_near_as_cuts_allow() -> None:
     for seed in range(40):
         _, values = draw(seed)
         shares = np.random.default_rng(seed).uniform(0.001, 1, size=values.shape[1:])
-        given = (values > fit_prevalence(values, shares)).mean(axis=0)
+        given = (values > fit_prevalence(cut_columns(values), shares)).mean(axis=0)
         for column, share in enumerate(shares.tolist()):
             cuts = [(values[:, column] > cut).mean() for cut in possible_thresholds(values[:, column])]
             assert abs(given[column] - share) == pytest.approx(min(abs(cut - share) for cut in cuts))
