@@ -22,21 +22,24 @@ if TYPE_CHECKING:
     "-o",
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Save the split as CSV with the columns id and fold, for split.file of any config.",
+    default="split.csv",
+    show_default=True,
+    help="Where to save the split: CSV with the columns id and fold, for split.file of any config.",
 )
 @set_option
 @json_option
 @progress_option
-def folds(config_path: Path, output: Path | None, overrides: tuple[str, ...], as_json: bool, progress: str) -> None:
-    """Split the labelled images of CONFIG as training will, and show how even that is.
+def folds(config_path: Path, output: Path, overrides: tuple[str, ...], as_json: bool, progress: str) -> None:
+    """Split the labelled images of CONFIG as training will, show how even that is, and save it.
 
     Tells for each fold, or for the two parts of a hold-out, its images, groups, and images of each class
     (for numbers: the mean), and how far the worst fold is from the whole. Identical images stay on one side.
+    A file that holds another split is not overwritten.
 
     \b
     Examples:
       kgcv folds planet.yaml --set split.kind=folds
-      kgcv folds planet.yaml --set split.kind=folds -o split.csv
+      kgcv folds planet.yaml --set split.kind=folds --set split.seed=7 -o other.csv
       kgcv train planet.yaml --set "split={kind: column, column: fold, file: split.csv}"
     """
     from dataclasses import asdict
@@ -60,8 +63,9 @@ def describe(report: FoldsReport) -> str:
         *balance_lines(report.balance),
         f"warnings  {len(report.warnings) or 'none'}",
         *(f"  {warning}" for warning in report.warnings),
+        f"saved     {report.file}",
     ]
-    return "\n".join([*lines, f"saved     {report.file}"] if report.file else lines)
+    return "\n".join(lines)
 
 
 def _describe_twins(twins: tuple[tuple[str, ...], ...] | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from statistics import pstdev
+from statistics import stdev
 from typing import TYPE_CHECKING
 
 import click
@@ -93,9 +93,7 @@ def _as_text(result: RunResult) -> str:
         lines.append(f"fold {fold.fold}: {scores}  (best: stage {fold.card.stage + 1}, epoch {fold.card.epoch + 1})")
     if result.oof_scores is not None and len(result.folds) > 1:
         first = [next(iter(fold.scores.values())) for fold in result.folds]
-        lines.append(
-            f"all folds: {_scores_text(result.oof_scores)}  (spread over folds {format_number(pstdev(first))})"
-        )
+        lines.append(f"all folds: {_scores_text(result.oof_scores)}  (spread over folds {format_number(stdev(first))})")
     return "\n".join(lines)
 
 

@@ -131,7 +131,5 @@ class ResizeConfig:
     """`packed`: one uint8 file, memory-mapped; `jpeg`: a tree of files; `none`: originals, decoded anew."""
     folder: str = "cache"
     """Folder of the stores, from the working directory."""
-    shape: Literal["keep", "square"] = "keep"
-    """`keep`: squares are cut from the copies as they are read; `square`: the whole image is squeezed into one."""
     enlarge: bool = False
     """Also store images that are smaller than the target enlarged; otherwise they are enlarged when read."""

@@ -115,19 +115,15 @@ class Scaling:
     """Shortest edge, in pixels."""
     enlarge: bool = True
     """Whether images that are smaller become larger."""
-    square: bool = False
-    """Squeeze the whole image into a square instead of keeping its aspect."""
 
     def size(self, width: int, height: int) -> tuple[int, int]:
         """Width and height of an image of `width` x `height` pixels after scaling.
 
         The longer side is floor(side * edge / shortest), as in the course (fastai 0.7 `scale_to`). An image that is
-        smaller than `edge` keeps its shortest edge unless `enlarge`.
+        smaller than `edge` keeps its size unless `enlarge`.
         """
         shortest = min(width, height)
         edge = self.edge if shortest > self.edge or self.enlarge else shortest
-        if self.square:
-            return edge, edge
         return width * edge // shortest, height * edge // shortest
 
 

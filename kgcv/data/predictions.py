@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,9 @@ from kgcv.config.schema import Task
 from kgcv.data.labels import LabelSet
 from kgcv.errors import DataError, listed
 from kgcv.files import atomic_path
+
+ROUNDING = 1e-6
+"""How far a probability may lie outside [0, 1], as means of float32 values do by rounding; it is clipped."""
 
 _KEYS = ("ids", "class_names", "values", "task")
 
@@ -47,6 +51,34 @@ class Predictions:
         columns = [self.class_names.index(name) for name in class_names]
         values = self.values[[row_of[name] for name in ids]][:, columns]
         return replace(self, ids=tuple(ids), class_names=tuple(class_names), values=values)
+
+    def checked(self, source: str) -> Predictions:
+        """The same predictions, probabilities clipped to [0, 1].
+
+        Args:
+            source: what these predictions are, for the message.
+
+        Raises:
+            DataError: an id stands twice, or there are NaN, infinity, or values that are no probabilities.
+        """
+        if doubled := [name for name, count in Counter(self.ids).items() if count > 1]:
+            raise DataError(f"{source}: ids that occur more than once: {listed(doubled)}")
+        self.refuse(source, ~np.isfinite(self.values), "NaN or infinite values")
+        if self.task == "regression":
+            return self
+        self.refuse(source, (self.values < -ROUNDING) | (self.values > 1 + ROUNDING), "values outside [0, 1]")
+        return replace(self, values=self.values.clip(0, 1))
+
+    def refuse(self, source: str, is_wrong: np.ndarray, what: str) -> None:
+        """Name the ids of the rows in which any of `is_wrong`, `(N, C)` bool, is true.
+
+        Raises:
+            DataError: there are some.
+        """
+        rows = np.flatnonzero(is_wrong.any(axis=1))
+        if len(rows):
+            names = listed(self.ids[row] for row in rows)
+            raise DataError(f"{source}: has {what} at {len(rows)} ids: {names}")
 
 
 def as_predictions(ids: Sequence[str], labels: LabelSet) -> Predictions:

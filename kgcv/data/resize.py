@@ -64,7 +64,6 @@ class StoreSpec:
         name = str(self.scaling.edge)
         name += "" if self.channels == 3 else f"-{self.channels}channels"
         name += "-enlarged" if self.scaling.enlarge else ""
-        name += "-square" if self.scaling.square else ""
         return self.folder / (name if self.kind == "jpeg" else f"{self.part}-{name}.packed")
 
     def beside(self, ending: str) -> Path:
@@ -102,7 +101,7 @@ def stored_edge(image_size: int, ratio: float) -> int:
 
 def scaling_of(config: ResizeConfig, edge: int) -> Scaling:
     """How originals become copies with the shortest edge `edge`, in pixels."""
-    return Scaling(edge, config.enlarge, square=config.shape == "square")
+    return Scaling(edge, config.enlarge)
 
 
 def store_spec(config: Config, part: str, image_size: int) -> StoreSpec:

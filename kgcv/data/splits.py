@@ -27,6 +27,9 @@ from kgcv.files import write_text
 FOLD_COLUMN = "fold"
 """A column of this name always holds fold numbers, so that a stored 0 is never taken for a mark."""
 
+NUM_PARTS = 5
+"""Parts for cross-fitting where there is one fold; as many as folds usually are."""
+
 _VALID_MARKS = frozenset({"1", "true", "yes", "valid"})
 _TRAIN_MARKS = frozenset({"0", "false", "no", "train", ""})
 
@@ -60,6 +63,11 @@ class Split:
         if not 0 <= fold < self.num_folds:
             raise DataError(f"fold {fold} does not exist; the split has {self.num_folds}, numbered from 0")
         return fold
+
+
+def parts_of_folds(folds: np.ndarray) -> np.ndarray:
+    """Parts for cross-fitting, `(N,)` int64: the folds, or the position modulo five where there is one fold."""
+    return folds if len(np.unique(folds)) > 1 else np.arange(len(folds)) % NUM_PARTS
 
 
 def make_split(
@@ -114,6 +122,28 @@ def read_split(path: Path, ids: Sequence[str]) -> Split:
         DataError: the file is missing or damaged, or holds other ids.
     """
     return _numbered(match_rows(read_csv_table(path), "id", FOLD_COLUMN, ids), FOLD_COLUMN)
+
+
+def read_folds(path: Path, ids: Sequence[str]) -> np.ndarray:
+    """The fold of each of some samples of a split, `(N,)` int64.
+
+    Raises:
+        DataError: the file is missing or damaged, or lacks an id.
+    """
+    table = read_csv_table(path)
+    fold_of = dict(zip(table.column("id"), table.column(FOLD_COLUMN), strict=True))
+    if missing := [name for name in ids if name not in fold_of]:
+        raise DataError(f"{path}: {len(missing)} ids are missing: {listed(missing)}")
+    return _numbered([fold_of[name] for name in ids], FOLD_COLUMN).folds
+
+
+def count_folds(path: Path) -> int:
+    """How many folds the split in `path` has.
+
+    Raises:
+        DataError: the file is missing or damaged.
+    """
+    return _numbered(read_csv_table(path).column(FOLD_COLUMN), FOLD_COLUMN).num_folds
 
 
 def _told_split(samples: SampleTable, config: SplitConfig, twins: Sequence[tuple[int, ...]]) -> Split | None:

@@ -13,9 +13,6 @@ import numpy as np
 from kgcv.engine.tta import PLAIN, view_weights
 from kgcv.scoring.metrics import Scorer
 
-NUM_PARTS = 5
-"""Parts for the cross-fitted score where there is one fold; as usual for folds."""
-
 ViewReader = Callable[[str], np.ndarray]
 """Gives the predictions of the view of that name for all N images, `(N, C)` float32."""
 
@@ -126,8 +123,3 @@ def weighted_mean(plain: np.ndarray, others: np.ndarray, num_views: int, plain_w
     weights = view_weights(num_views, plain_weight)
     mean: np.ndarray = plain * np.float32(weights[0]) + others * np.float32(weights[1])
     return mean
-
-
-def parts_of_folds(folds: np.ndarray) -> np.ndarray:
-    """Parts for the cross-fitted score, `(N,)` int64: the folds, or the position modulo 5 where there is one fold."""
-    return folds if len(np.unique(folds)) > 1 else np.arange(len(folds)) % NUM_PARTS

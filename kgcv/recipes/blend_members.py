@@ -5,16 +5,14 @@ Letters: M members, N samples, C classes or numbers.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from kgcv.config.schema import Config, Task
-from kgcv.data.csv_table import read_csv_table
 from kgcv.data.predictions import Predictions, as_targets, read_predictions
 from kgcv.errors import ConfigError, DataError, listed
 from kgcv.files import hash_file
@@ -24,11 +22,6 @@ from kgcv.scoring.blending import BlendRule
 Part = Literal["oof", "test"]
 """Predictions of the labelled samples, each by a model that did not see it; or of the samples to submit."""
 PARTS: tuple[Part, ...] = ("oof", "test")
-
-ROUNDING = 1e-6
-"""How far a probability may lie outside [0, 1], as means of float32 values do by rounding; it is clipped."""
-NUM_PARTS = 5
-"""Parts for cross-fitting where the members' split has fewer than two folds; as many as folds usually are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,31 +74,8 @@ def _files_in(folder: Path) -> dict[Part, Path]:
 
 
 def _read_member(path: Path, files: Mapping[Part, Path]) -> Member:
-    predictions = {part: _read_sound(file) for part, file in files.items()}
+    predictions = {part: read_predictions(file).checked(str(file)) for part, file in files.items()}
     return Member(path, files, predictions, {part: hash_file(file) for part, file in files.items()})
-
-
-def _read_sound(file: Path) -> Predictions:
-    """Predictions that can be averaged; probabilities are clipped to [0, 1].
-
-    Raises:
-        DataError: doubled ids, NaN or infinity, or values that are no probabilities.
-    """
-    predictions = read_predictions(file)
-    if doubled := [name for name, count in Counter(predictions.ids).items() if count > 1]:
-        raise DataError(f"{file}: ids that occur more than once: {listed(doubled)}")
-    values = predictions.values
-    _refuse(file, predictions, ~np.isfinite(values), "NaN or infinite values")
-    if predictions.task == "regression":
-        return predictions
-    _refuse(file, predictions, (values < -ROUNDING) | (values > 1 + ROUNDING), "values outside [0, 1]")
-    return replace(predictions, values=values.clip(0, 1))
-
-
-def _refuse(file: Path, predictions: Predictions, wrong: np.ndarray, what: str) -> None:
-    rows = np.flatnonzero(wrong.any(axis=1))
-    if len(rows):
-        raise DataError(f"{file}: has {what} at the ids {listed(predictions.ids[row] for row in rows)}")
 
 
 def join(members: Sequence[Member], part: Part, class_names: Sequence[str] | None = None) -> Joint | None:
@@ -146,7 +116,8 @@ def require_scale(members: Sequence[Member], rule: BlendRule) -> None:
             if rule.method == "rank":
                 raise ConfigError([f"--method rank: {member.files[part]} holds numbers, and a rank is none of them"])
             if rule.method in ("geometric", "power"):
-                _refuse(member.files[part], predictions, predictions.values < 0, f"negative numbers ({rule.method})")
+                source, what = str(member.files[part]), f"negative numbers ({rule.method})"
+                predictions.refuse(source, predictions.values < 0, what)
 
 
 def first_with(members: Sequence[Member], file_of: Callable[[RunFolder], Path]) -> Path | None:
@@ -187,22 +158,3 @@ def _labels_for(joint: Joint, file: Path) -> Predictions:
     if truth.task != joint.task:
         raise DataError(f"{file}: has labels of task {truth.task}, and the predictions are of task {joint.task}")
     return truth.aligned(joint.ids, joint.class_names, str(file))
-
-
-def read_parts(split_file: Path | None, ids: Sequence[str]) -> np.ndarray:
-    """The part of each sample for cross-fitting, `(N,)` int64: its fold, or its position modulo five.
-
-    Raises:
-        DataError: the split lacks an id, or there are fewer than two samples.
-    """
-    if len(ids) < 2:
-        raise DataError(f"cross-fitting needs at least two samples, and there are {len(ids)}")
-    if split_file is not None:
-        table = read_csv_table(split_file)
-        fold_of = dict(zip(table.column("id"), table.column("fold"), strict=True))
-        if missing := [name for name in ids if name not in fold_of]:
-            raise DataError(f"{split_file}: {len(missing)} ids are missing: {listed(missing)}")
-        _, folds = np.unique([fold_of[name] for name in ids], return_inverse=True)
-        if folds.max() > 0:
-            return folds
-    return np.arange(len(ids)) % NUM_PARTS

@@ -22,10 +22,10 @@ from kgcv.recipes.blend_members import (
     join,
     read_first_config,
     read_members,
-    read_parts,
     require_scale,
 )
 from kgcv.recipes.metric import load_metric
+from kgcv.recipes.oof import read_parts
 from kgcv.scoring.blending import FITTED, Blender, BlendRule, Evidence, cross_fit, equal_shares, fit_blender
 from kgcv.scoring.metrics import Scorer, find_metric
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kgcv.config.load import load_config
 from kgcv.errors import DataError
+from kgcv.files import read_json
 from kgcv.recipes.decision import DecideResult, copy_rule, decide_run
 from kgcv.recipes.run_folder import RunFolder
 
@@ -21,10 +22,27 @@ def decide(run: Path, overrides: Sequence[str] = (), like: Path | None = None) -
         DataError: the run's task needs no rule, or see `decide_run` and `copy_rule`.
         CheckpointError: `run` is no run folder.
     """
-    if like is not None:
-        return copy_rule(run, like)
-    folder = RunFolder(run)
-    result = decide_run(run, load_config(folder.config_file, overrides) if overrides else folder.read_config())
+    result = copy_rule(run, like) if like is not None else _fit(run, overrides)
     if result is None:
         raise DataError(f"{run}: its task gives each sample one answer; decision rules are for task multi")
     return result
+
+
+def decide_again(run: Path) -> None:
+    """Fit the rule that was decided on last, overrides included, to new out-of-fold predictions.
+
+    The rule of another run stays what it is.
+
+    Raises:
+        KgcvError: see `decide`.
+    """
+    file = RunFolder(run).thresholds_file
+    last = read_json(file) if file.is_file() else {}
+    if last.get("like") is None:
+        _fit(run, last.get("overrides", ()))
+
+
+def _fit(run: Path, overrides: Sequence[str]) -> DecideResult | None:
+    folder = RunFolder(run)
+    config = load_config(folder.config_file, overrides) if overrides else folder.read_config()
+    return decide_run(run, config, overrides)

@@ -10,16 +10,14 @@ import numpy as np
 
 from kgcv.config.schema import Config
 from kgcv.data.predictions import Predictions, read_predictions
+from kgcv.data.splits import NUM_PARTS
 from kgcv.errors import DataError, listed
 from kgcv.files import read_json, write_json
-from kgcv.recipes.blend_members import NUM_PARTS, read_parts
 from kgcv.recipes.decision_terms import find_score, plan_decision
+from kgcv.recipes.oof import read_parts
 from kgcv.recipes.run_folder import RunFolder
 from kgcv.scoring.decisions import DecisionRule
 from kgcv.scoring.rules import Evidence, RuleScores, Terms, fit_rules, fixed_rule, judge_rules
-
-ROUNDING = 1e-6
-"""How far a probability may lie outside [0, 1], as means of float32 values do by rounding; it is clipped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +46,11 @@ class DecideResult:
     """Every rule side by side."""
     like: str | None = None
     """The run whose rule and scores these are, if another's."""
+    overrides: tuple[str, ...] = ()
+    """Settings put over the config of the run, for the next fit."""
 
 
-def decide_run(run: Path, config: Config) -> DecideResult | None:
+def decide_run(run: Path, config: Config, overrides: Sequence[str] = ()) -> DecideResult | None:
     """Fit the rule that `config` asks for to the run's out-of-fold predictions and write `thresholds.json`.
 
     A fixed rule is written for a run without such predictions too, without scores. `never_empty` is applied after
@@ -60,6 +60,7 @@ def decide_run(run: Path, config: Config) -> DecideResult | None:
         run: the run folder, with labels.npz, oof.npz and split.csv. A split of a single fold is cut into five parts
             by position.
         config: `decision`, and `train.metric` where `decision.metric` is not given.
+        overrides: those in `config` that the run's own does not have, to be noted.
 
     Returns:
         None for tasks other than `multi`, which need no rule.
@@ -74,9 +75,10 @@ def decide_run(run: Path, config: Config) -> DecideResult | None:
         return None
     terms = plan_decision(config, truth.class_names)
     if folder.predictions("oof").is_file():
-        return _write(folder, _fit(folder, config, terms, truth))
+        return _write(folder, replace(_fit(folder, config, terms, truth), overrides=tuple(overrides)))
     if config.decision.thresholds == "fixed":
-        return _write(folder, _describe(config, terms, truth.class_names, fixed_rule(terms), None))
+        result = _describe(config, terms, truth.class_names, fixed_rule(terms), None)
+        return _write(folder, replace(result, overrides=tuple(overrides)))
     raise DataError(
         f"{folder.predictions('oof')}: is not there, and {config.decision.thresholds} thresholds are fitted to it; "
         f"train all folds, or take the rule of another run: kgcv decide {run} --like OTHER_RUN"
@@ -97,6 +99,7 @@ def copy_rule(run: Path, other: Path) -> DecideResult:
         "exclusive": tuple(map(tuple, content["exclusive"])),
         "rules": {name: RuleScores(**scores) for name, scores in content["rules"].items()},
         "like": str(other),
+        "overrides": (),
     }
     result = DecideResult(**{**content, **changes})
     return _write(folder, result)
@@ -126,7 +129,9 @@ def read_rule(run: Path, class_names: Sequence[str]) -> DecisionRule:
 
 
 def _fit(folder: RunFolder, config: Config, terms: Terms, truth: Predictions) -> DecideResult:
-    oof = _read_probabilities(folder.predictions("oof"), truth.class_names)
+    file = folder.predictions("oof")
+    oof = read_predictions(file).checked(str(file))
+    oof = oof.aligned(oof.ids, truth.class_names, str(file))
     evidence, fitted_on = _gather(folder, truth, oof)
     rules = fit_rules(evidence, np.ones(len(oof.ids), dtype=bool), terms)
     result = _describe(config, terms, truth.class_names, rules[config.decision.thresholds], fitted_on)
@@ -144,14 +149,6 @@ def _fit(folder: RunFolder, config: Config, terms: Terms, truth: Predictions) ->
         cross_fitted=chosen.cross_fitted,
         rules=scores,
     )
-
-
-def _read_probabilities(file: Path, class_names: Sequence[str]) -> Predictions:
-    oof = read_predictions(file)
-    is_wrong = ~((oof.values >= -ROUNDING) & (oof.values <= 1 + ROUNDING)).all(axis=1)
-    if is_wrong.any():
-        raise DataError(f"{file}: has no probabilities at the ids {listed(np.array(oof.ids)[is_wrong].tolist())}")
-    return replace(oof, values=oof.values.clip(0, 1)).aligned(oof.ids, class_names, str(file))
 
 
 def _gather(folder: RunFolder, truth: Predictions, oof: Predictions) -> tuple[Evidence, str]:

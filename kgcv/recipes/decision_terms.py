@@ -12,8 +12,8 @@ from kgcv.config.schema import Config
 from kgcv.errors import ConfigError, listed
 from kgcv.recipes.metric import load_metric
 from kgcv.recipes.metric_file import FileMetric
-from kgcv.scoring.decisions import score_tags
-from kgcv.scoring.metrics import F2_THRESHOLD, THRESHOLD, FBeta, Metric, parse_fbeta
+from kgcv.scoring.fbeta import FBeta, parse_fbeta
+from kgcv.scoring.metrics import F2_THRESHOLD, THRESHOLD, Metric, find_metric
 from kgcv.scoring.rules import TagScore, Terms
 
 
@@ -42,13 +42,9 @@ def plan_decision(config: Config, class_names: Sequence[str]) -> Terms:
 def find_score(
     config: Config, terms: Terms, class_names: Sequence[str], ids: Sequence[str]
 ) -> tuple[str, TagScore] | None:
-    """The name of the metric and its score of tags given, for samples `ids`; None where it does not score tags.
-
-    An F-beta is computed without scikit-learn, which takes longer to load than all rules to fit.
-    """
-    if terms.metric is not None:
-        return _metric_name(config), partial(score_tags, metric=terms.metric)
-    scorer = load_metric(config, "multi", class_names)
+    """The name of the metric and its score of tags given, for samples `ids`; None where it does not score tags."""
+    is_fbeta = terms.metric is not None
+    scorer = find_metric(_metric_name(config), "multi") if is_fbeta else load_metric(config, "multi", class_names)
     if isinstance(scorer, FileMetric) and scorer.scores_tags:
         return scorer.name, partial(scorer.score_decisions, ids=ids)
     if isinstance(scorer, Metric) and scorer.needs == "decisions":

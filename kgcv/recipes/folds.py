@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from kgcv.config.schema import Config, Task
 from kgcv.data.inspection import Watch
-from kgcv.data.splits import write_split
-from kgcv.errors import listed
+from kgcv.data.splits import Split, read_split, write_split
+from kgcv.errors import DataError, listed
 from kgcv.recipes.balance import Balance, lacking_classes, measure_balance
 from kgcv.recipes.dataset import split_dataset
 
@@ -23,27 +26,35 @@ class FoldsReport:
     """Ids of images that are the same byte for byte; the split keeps each set on one side. None if it need not."""
     warnings: tuple[str, ...]
     """What a person should know of the labels, and of classes that cannot be learned or scored."""
-    file: str | None
+    file: str
     """Where the split was saved."""
 
 
-def make_folds(config: Config, output: Path | None, watch: Watch) -> FoldsReport:
-    """Split the labelled samples as training will, tell how even that is, and save it to `output` if given.
+def make_folds(config: Config, output: Path, watch: Watch) -> FoldsReport:
+    """Split the labelled samples as training will, tell how even that is, and save it to `output`.
 
     Raises:
-        DataError: images, labels, groups and the split do not fit together.
+        DataError: images, labels, groups and the split do not fit together, or `output` holds something else.
         StopRequested: `watch` said so; nothing was written.
     """
     dataset = split_dataset(config, watch)
     ids, labels, twins = dataset.samples.ids, dataset.labels, dataset.twins
     balance = measure_balance(dataset.samples, labels, dataset.split)
     lacking = [f"{what} ({len(names)}): {listed(names)}" for what, names in lacking_classes(balance) if names]
-    if output is not None:
-        write_split(output, ids, dataset.split)
+    if output.exists() and not _holds(output, ids, dataset.split):
+        raise DataError(f"{output}: holds something else, perhaps another split; name another file with -o FILE")
+    write_split(output, ids, dataset.split)
     return FoldsReport(
         task=labels.task,
         balance=balance,
         twins=None if twins is None else tuple(tuple(ids[row] for row in group) for group in twins),
         warnings=(*labels.notes, *lacking),
-        file=None if output is None else str(output),
+        file=str(output),
     )
+
+
+def _holds(path: Path, ids: Sequence[str], split: Split) -> bool:
+    try:
+        return np.array_equal(read_split(path, ids).folds, split.folds)
+    except DataError:
+        return False

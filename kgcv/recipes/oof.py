@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from kgcv.data.predictions import Predictions, as_targets, read_predictions, write_predictions
-from kgcv.data.splits import read_split
+from kgcv.data.splits import count_folds, parts_of_folds, read_folds, read_split
 from kgcv.errors import DataError, listed
 from kgcv.recipes.run_folder import RunFolder
 
@@ -57,8 +57,7 @@ def gather_test(run: RunFolder) -> Path | None:
     Raises:
         DataError: a file is damaged, or the folds predicted other ids.
     """
-    truth = read_predictions(run.labels_file)
-    num_folds = read_split(run.split_file, truth.ids).num_folds
+    num_folds = count_folds(run.split_file)
     files = [run.fold_path(fold) / "test.npz" for fold in range(num_folds)]
     if not all(file.is_file() for file in files):
         return None
@@ -78,3 +77,18 @@ def targets_of(run: RunFolder, predictions: Predictions) -> np.ndarray:
     """The true targets of the samples in `predictions`, in their order: `(N,)` int64 or `(N, C)` float32."""
     truth = read_predictions(run.labels_file)
     return as_targets(truth.aligned(predictions.ids, predictions.class_names, str(run.labels_file)))
+
+
+def read_parts(split_file: Path | None, ids: Sequence[str]) -> np.ndarray:
+    """The part of each sample for cross-fitting, `(N,)` int64: its fold, or its position modulo five.
+
+    Args:
+        split_file: None where there is no split.
+        ids: of the N samples.
+
+    Raises:
+        DataError: the split lacks an id, or there are fewer than two samples.
+    """
+    if len(ids) < 2:
+        raise DataError(f"cross-fitting needs at least two samples, and there are {len(ids)}")
+    return parts_of_folds(np.zeros(len(ids), dtype=np.int64) if split_file is None else read_folds(split_file, ids))

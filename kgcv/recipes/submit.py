@@ -66,7 +66,8 @@ def _submit_run(run: Path, path: Path, sample: Path | None) -> SubmitResult:
     config = load_config(run / "config.yaml")
     sample = sample or _find_sample(run, config)
     settings = submission_settings(config)
-    predictions = read_predictions(_find_test_predictions(run))
+    file = _find_test_predictions(run)
+    predictions = read_predictions(file).checked(str(file))
     decisions = None
     if find_format(read_sample(sample), predictions, settings) in DECIDED:
         decisions = read_rule(run, predictions.class_names).decide(predictions.values)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from kgcv.config.schema import Config
 from kgcv.data.inspection import Watch
-from kgcv.data.predictions import Predictions, as_predictions, read_predictions, write_predictions
-from kgcv.data.splits import read_split, write_split
+from kgcv.data.predictions import Predictions, as_predictions, write_predictions
+from kgcv.data.splits import count_folds, write_split
 from kgcv.engine.fold_folder import FoldFolder
 from kgcv.engine.inference import Predictor
 from kgcv.engine.trainer import Trainer
@@ -17,7 +17,7 @@ from kgcv.events import Message, Reporter, RunStarted, StopCheck
 from kgcv.files import point_latest
 from kgcv.model.checkpoint import WeightsCard, load_weights, read_card
 from kgcv.recipes.dataset import Dataset, reopen_dataset, split_dataset
-from kgcv.recipes.decision import decide_run
+from kgcv.recipes.decide import decide_again
 from kgcv.recipes.decision_terms import plan_decision
 from kgcv.recipes.oof import gather_oof, targets_of
 from kgcv.recipes.run_folder import RunFolder, new_run, noted_session
@@ -64,10 +64,7 @@ def start_run(config: Config, stem: str, folder: Path | None) -> RunFolder:
 def _is_finished(run: RunFolder) -> bool:
     """Whether every fold has been trained to its end."""
     scores = run.read_scores()
-    if not scores:
-        return False
-    truth = read_predictions(run.labels_file)
-    return len(scores["valid"]) == read_split(run.split_file, truth.ids).num_folds
+    return bool(scores) and len(scores["valid"]) == count_folds(run.split_file)
 
 
 def train(run: RunFolder, fold: int | None, reporter: Reporter, should_stop: StopCheck) -> RunResult:
@@ -128,7 +125,7 @@ def judge_run(run: RunFolder, config: Config) -> None:
         metrics = choose_metrics(config, oof.task, oof.class_names)
         run.add_scores("oof", {metric.name: metric.score(targets, oof.values, oof.ids) for metric in metrics})
     if oof is not None or config.split.train_on_all:
-        decide_run(run.path, config)
+        decide_again(run.path)
 
 
 def train_fold(bench: Workbench, run: RunFolder, fold: int) -> FoldResult:

@@ -10,6 +10,7 @@ import numpy as np
 
 from kgcv.config.schema import Config
 from kgcv.data.predictions import Predictions, read_predictions
+from kgcv.data.splits import count_folds
 from kgcv.engine.tta import PLAIN, AnyView, build_views, view_weights
 from kgcv.engine.view_choice import weighted_mean
 from kgcv.errors import listed
@@ -19,7 +20,7 @@ from kgcv.recipes.origins import Averaged, is_current, views_behind
 from kgcv.recipes.run_folder import RunFolder
 from kgcv.recipes.train import judge_run
 from kgcv.recipes.tta_compare import chosen_views
-from kgcv.recipes.tta_images import FoldImages, Part, count_folds, open_part, trained_folds
+from kgcv.recipes.tta_images import FoldImages, Part, open_part, trained_folds
 from kgcv.recipes.workbench import choose_metrics
 
 
@@ -152,7 +153,7 @@ def _join_valid(run: RunFolder, config: Config, result: TtaResult, answers: Sequ
     scored = _score(run, config, answers)
     run.add_scores("tta", {"views": list(result.views), **scored, "folds": list(result.folds)})
     judge_run(run, config)
-    is_whole = all((run.fold_path(fold) / "valid.npz").is_file() for fold in range(count_folds(run)))
+    is_whole = all((run.fold_path(fold) / "valid.npz").is_file() for fold in range(count_folds(run.split_file)))
     return replace(
         result,
         file=run.predictions("oof") if is_whole else result.file,
@@ -179,7 +180,7 @@ def _score(run: RunFolder, config: Config, answers: Sequence[_Answer]) -> dict[s
 
 def _warn_of_mixed_folds(run: RunFolder, part: Part, reporter: Reporter) -> None:
     """Predictions over all folds mean little where the folds looked at different views."""
-    folds = [fold for fold in range(count_folds(run)) if (run.fold_path(fold) / f"{part}.npz").is_file()]
+    folds = [fold for fold in range(count_folds(run.split_file)) if (run.fold_path(fold) / f"{part}.npz").is_file()]
     different = views_behind(run, part, folds)
     if len(different) > 1:
         found = "; ".join(_views_text(views) for views in different)
@@ -193,7 +194,7 @@ def _warn_of_other_views(run: RunFolder, reporter: Reporter) -> None:
     needed = (run.thresholds_file, run.predictions("oof"), run.predictions("test"))
     if run.read_config().decision.thresholds == "fixed" or not all(file.is_file() for file in needed):
         return
-    folds = range(count_folds(run))
+    folds = range(count_folds(run.split_file))
     valid, test = (views_behind(run, part, folds)[0] for part in ("valid", "test"))
     if valid != test:
         text = (

@@ -10,8 +10,9 @@ import numpy as np
 
 from kgcv.config.schema import Config
 from kgcv.data.predictions import Predictions
+from kgcv.data.splits import NUM_PARTS, parts_of_folds
 from kgcv.engine.tta import NAMED_VIEWS, PLAIN, candidate_sets
-from kgcv.engine.view_choice import NUM_PARTS, GreedyStep, ViewJudge, parts_of_folds
+from kgcv.engine.view_choice import GreedyStep, ViewJudge
 from kgcv.errors import DataError, StopRequested
 from kgcv.events import Message, Reporter, StopCheck
 from kgcv.files import hash_file, read_json, write_json

@@ -15,7 +15,7 @@ from kgcv.data.images import ImageSource
 from kgcv.data.predictions import Predictions, read_predictions
 from kgcv.data.resize import ensure_store, left_out, store_signature, store_spec
 from kgcv.data.samples import SampleTable, read_test_samples, read_train_samples
-from kgcv.data.splits import read_split
+from kgcv.data.splits import count_folds, read_split
 from kgcv.engine.inference import Predictor
 from kgcv.engine.tta import AnyView, View
 from kgcv.errors import CheckpointError, ConfigError, listed
@@ -216,15 +216,10 @@ def trained_folds(run: RunFolder, fold: int | None) -> tuple[int, ...]:
     hint = f"train first: kgcv train --resume {run.path}"
     if not run.labels_file.is_file() or not run.split_file.is_file():
         raise CheckpointError(f"{run.path}: has not been trained; {hint}")
-    num_folds = count_folds(run)
+    num_folds = count_folds(run.split_file)
     if fold is not None and fold >= num_folds:
         raise ConfigError([f"--fold {fold}: the split has folds 0 to {num_folds - 1}"])
     folds = tuple(range(num_folds)) if fold is None else (fold,)
     if missing := [number for number in folds if not run.fold(number).best_weights.is_file()]:
         raise CheckpointError(f"{run.path}: no weights in {listed(f'fold{number}' for number in missing)}; {hint}")
     return folds
-
-
-def count_folds(run: RunFolder) -> int:
-    """How many folds the run's split has."""
-    return read_split(run.split_file, read_predictions(run.labels_file).ids).num_folds

@@ -144,8 +144,7 @@ def _log_loss(members: np.ndarray, truth: np.ndarray, task: Task) -> _Loss:
 def fit_ridge(members: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """For each class a ridge regression, with intercept, of the truth on what the members say of that class.
 
-    The penalty is that of `ALPHAS` with the least squared error when each sample is left out in turn, as in
-    scikit-learn's RidgeCV; here by eigenvectors of the (M, M) products, as there are few members and many samples.
+    The penalty is that of `ALPHAS` with the least squared error when each sample is left out in turn.
 
     Args:
         members: `(M, N, C)`.
@@ -154,23 +153,14 @@ def fit_ridge(members: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.nd
     Returns:
         Coefficients `(C, M)`, intercepts `(C,)` and penalties `(C,)`, float64.
     """
+    from sklearn.linear_model import RidgeCV
+
     fits = [
-        _fit_class(members[:, :, column].T.astype(np.float64), truth[:, column]) for column in range(truth.shape[1])
+        RidgeCV(ALPHAS).fit(members[:, :, column].T.astype(np.float64), truth[:, column])
+        for column in range(truth.shape[1])
     ]
-    coefficients, intercepts, alphas = zip(*fits, strict=True)
-    return np.stack(coefficients), np.array(intercepts), np.array(alphas)
-
-
-def _fit_class(said: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, float, float]:
-    """Coefficients `(M,)`, intercept and penalty from what is `said`, `(N, M)`, and the `truth`, `(N,)`."""
-    center, mean = said.mean(axis=0), truth.mean()
-    sizes, axes = np.linalg.eigh((said - center).T @ (said - center))
-    along = (said - center) @ axes
-    pulled = along.T @ (truth - mean)
-    shrink = 1 / (np.maximum(sizes, 0)[:, None] + ALPHAS)
-    # A sample's residual when it is left out is its residual over one minus its own pull on the fit.
-    residuals = (truth - mean)[:, None] - along @ (shrink * pulled[:, None])
-    own_pull = 1 / len(truth) + along**2 @ shrink
-    best = int(np.square(residuals / (1 - own_pull)).sum(axis=0).argmin())
-    coefficients = axes @ (shrink[:, best] * pulled)
-    return coefficients, float(mean - center @ coefficients), float(ALPHAS[best])
+    return (
+        np.stack([fit.coef_ for fit in fits]),
+        np.array([fit.intercept_ for fit in fits]),
+        np.array([fit.alpha_ for fit in fits]),
+    )

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, Protocol
 
 import numpy as np
 
 from kgcv.config.schema import Task
 from kgcv.scoring.blend_fits import fit_ridge, fit_weights, hill_climb
-from kgcv.scoring.decisions import score_tags
-from kgcv.scoring.metrics import Metric, Scorer, parse_fbeta
+from kgcv.scoring.metrics import Scorer
 
 BlendMethod = Literal["mean", "geometric", "rank", "power", "hill_climb", "weights", "ridge"]
 FITTED: frozenset[BlendMethod] = frozenset({"hill_climb", "weights", "ridge"})
@@ -156,21 +156,12 @@ def fit_blender(rule: BlendRule, evidence: Evidence, scorer: Scorer) -> Blender:
     members, targets, task = evidence.members, evidence.targets, evidence.task
     match rule.method:
         case "hill_climb":
-            return Average(hill_climb(members, _quick_score(evidence, scorer), scorer), task)
+            return Average(hill_climb(members, partial(evidence.score, scorer), scorer), task)
         case "weights":
             return Average(fit_weights(members, _one_hot(targets, task, members.shape[2]), task), task)
         case "ridge":
             return Stack(*fit_ridge(members, _one_hot(targets, task, members.shape[2])), task)
     return equal_shares(rule, len(members), task)
-
-
-def _quick_score(evidence: Evidence, scorer: Scorer) -> Callable[[np.ndarray], float]:
-    """What `scorer` says of values; F-beta of several labels by counting, as a climb asks hundreds of times."""
-    fbeta = parse_fbeta(scorer.name) if evidence.task == "multi" else None
-    if fbeta is None or not isinstance(scorer, Metric):
-        return lambda values: evidence.score(scorer, values)
-    true, threshold = evidence.targets > 0, scorer.threshold
-    return lambda values: score_tags(true, values > threshold, fbeta)
 
 
 def equal_shares(rule: BlendRule, num_members: int, task: Task) -> Average:

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
+
+from kgcv.scoring.fbeta import Average, FBeta, score_tags
 
 
 def accuracy(targets: np.ndarray, decisions: np.ndarray) -> float:
@@ -41,9 +44,11 @@ def fbeta(targets: np.ndarray, decisions: np.ndarray, beta: float, average: str 
         that never occurs pulls `macro` down; for `single`, a class that never occurs counts (as 0) only if it is
         given. It weighs nothing in `weighted`.
     """
+    average = average or ("macro" if targets.ndim == 1 else "samples")
+    if targets.ndim == 2 and average != "weighted":
+        return score_tags(targets > 0, decisions > 0, FBeta(beta, cast("Average", average)))
     from sklearn.metrics import fbeta_score
 
-    average = average or ("macro" if targets.ndim == 1 else "samples")
     truth, given, average = _for_sklearn(targets, decisions, average)
     return float(fbeta_score(truth, given, beta=beta, average=average, zero_division=0))
 

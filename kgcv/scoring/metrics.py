@@ -13,13 +13,14 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal, Protocol, cast
+from typing import Literal, Protocol
 
 import numpy as np
 
 from kgcv.config.schema import Task
 from kgcv.errors import ConfigError, listed
 from kgcv.scoring import decision_metrics, number_metrics, probability_metrics, ranking
+from kgcv.scoring.fbeta import FBETA_NAME
 
 F2_THRESHOLD = 0.2
 """Tags above this probability count as given; the course's threshold for the Planet competition."""
@@ -102,23 +103,6 @@ def beats(score: float, best: float | None, *, greater_is_better: bool) -> bool:
     return score > best if greater_is_better else score < best
 
 
-@dataclass(frozen=True, slots=True)
-class FBeta:
-    """F-beta of several labels: recall counts `beta` times as much as precision."""
-
-    beta: float
-    average: Literal["samples", "macro", "micro"]
-
-
-def parse_fbeta(name: str) -> FBeta | None:
-    """`f2`: beta 2 averaged over samples; `f0.5_macro`, `f1_micro`; None for anything else."""
-    match = _FBETA.fullmatch(name)
-    average = (match["average"] or "samples") if match else None
-    if match is None or average not in ("samples", "macro", "micro"):
-        return None
-    return FBeta(float(match["beta"]), cast("Literal['samples', 'macro', 'micro']", average))
-
-
 def find_metric(
     name: str, task: Task, threshold: float | None = None, class_names: Sequence[str] | None = None
 ) -> Metric:
@@ -174,7 +158,7 @@ def _fit_to_classes(metric: Metric, class_names: Sequence[str]) -> Metric:
 
 
 def _member_of_family(name: str) -> Metric | None:
-    if match := _FBETA.fullmatch(name):
+    if match := FBETA_NAME.fullmatch(name):
         return _fbeta_metric(name, float(match["beta"]), match["average"])
     if match := _TOP_K.fullmatch(name):
         function = partial(ranking.top_k_accuracy, k=int(match["k"]))
@@ -204,12 +188,6 @@ _MULTI: frozenset[Task] = frozenset({"multi"})
 _LABELS: frozenset[Task] = frozenset({"single", "multi"})
 _NUMBERS: frozenset[Task] = frozenset({"regression"})
 
-# A beta begins with 0 only before a point, so that f05 is nothing at all rather than F5; it is not 0 itself.
-_FBETA = re.compile(
-    r"f(?P<beta>(?!0(?:\.0*)?(?:_|$))(?:0|[1-9][0-9]*)(?:\.[0-9]+)?)"
-    r"(?:_(?P<average>samples|macro|micro|weighted|binary))?",
-    re.ASCII,
-)
 _TOP_K = re.compile(r"top(?P<k>[1-9][0-9]*)_accuracy", re.ASCII)
 _MAP_K = re.compile(r"map(?P<k>[1-9][0-9]*)", re.ASCII)
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]+", re.ASCII)

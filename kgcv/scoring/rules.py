@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kgcv.scoring.decisions import DecisionRule, Groups
-from kgcv.scoring.metrics import FBeta
+from kgcv.scoring.fbeta import FBeta
 from kgcv.scoring.thresholds import cut_columns, fit_global, fit_per_class, fit_prevalence
 
 TagScore = Callable[[np.ndarray, np.ndarray], float]

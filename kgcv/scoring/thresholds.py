@@ -18,8 +18,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kgcv.scoring.decisions import DecisionRule, Groups, count_by_unit, f_beta, unit_by_row
-from kgcv.scoring.metrics import FBeta
+from kgcv.scoring.decisions import DecisionRule, Groups
+from kgcv.scoring.fbeta import FBeta, count_by_unit, f_beta, unit_by_row
 
 NEVER = 1.0
 """No probability is greater."""

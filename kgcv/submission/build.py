@@ -10,12 +10,8 @@ import numpy as np
 
 from kgcv.config.schema import SubmissionConfig
 from kgcv.data.predictions import Predictions
-from kgcv.errors import SubmissionError, listed
 from kgcv.submission.formats import find_format, find_positive_class, separator_of
 from kgcv.submission.table import Submission, read_sample, require_same_columns, require_same_ids
-
-ROUNDING = 1e-6
-"""How far a probability may lie outside [0, 1], as means of float32 values do by rounding; it is clipped."""
 
 
 def build_submission(
@@ -24,19 +20,18 @@ def build_submission(
     """The submission that the sample file asks for, in the order of its rows and columns.
 
     Args:
-        predictions: with exactly the ids of the sample file, in any order.
+        predictions: with exactly the ids of the sample file, in any order; sound, see `Predictions.checked`.
         sample: the sample file.
         config: from `submission_settings`.
         decisions: `(N, C)` bool, the tags given, row by row those of `predictions`; for the forms in
             `kgcv.submission.formats.DECIDED`.
 
     Raises:
-        SubmissionError: ids are missing, extra or doubled, or values are NaN, infinite or no probabilities.
+        SubmissionError: ids are missing, extra or doubled, or the columns are not the classes.
         ConfigError: the sample file does not tell the format, or the format does not fit the task.
     """
     table = read_sample(sample)
     require_same_ids(table.ids, predictions.ids, "the predictions")
-    _require_sound(predictions)
     form = find_format(table, predictions, config)
     filled = fill_table(table.header, predictions, form, config, decisions)
     row_of = {row[0]: row for row in filled.rows}
@@ -54,7 +49,7 @@ def fill_table(
 
     Args:
         header: the sample file's, the id column first.
-        predictions: probabilities (clipped to [0, 1] here) or numbers.
+        predictions: probabilities in [0, 1] or numbers.
         form: from `find_format`.
         config: from `submission_settings`.
         decisions: `(N, C)` bool, as for `build_submission`.
@@ -63,8 +58,7 @@ def fill_table(
         SubmissionError: the columns are not the classes.
         ConfigError: `positive_class` is needed and is no class.
     """
-    values = predictions.values if predictions.task == "regression" else predictions.values.clip(0, 1)
-    cells = _WRITERS[form](_Answer(header, predictions.class_names, values, config, decisions))
+    cells = _WRITERS[form](_Answer(header, predictions.class_names, predictions.values, config, decisions))
     rows = tuple((id_, *row) for id_, row in zip(predictions.ids, cells, strict=True))
     return Submission(header, rows, form)
 
@@ -82,20 +76,6 @@ def match_columns(header: Sequence[str], class_names: Sequence[str]) -> list[int
         return [0]
     require_same_columns(columns, class_names, "the predictions' classes")
     return [class_names.index(name) for name in columns]
-
-
-def _require_sound(predictions: Predictions) -> None:
-    values = predictions.values
-    _refuse(predictions, (~np.isfinite(values)).any(axis=1), "NaN or infinite")
-    if predictions.task != "regression":
-        outside = (values < -ROUNDING) | (values > 1 + ROUNDING)
-        _refuse(predictions, np.any(outside, axis=1), "outside [0, 1]")
-
-
-def _refuse(predictions: Predictions, is_wrong: np.ndarray, what: str) -> None:
-    wrong = [predictions.ids[row] for row in np.flatnonzero(is_wrong)]
-    if wrong:
-        raise SubmissionError(f"the predictions: {len(wrong)} rows are {what}: {listed(wrong)}")
 
 
 @dataclass(frozen=True, slots=True)

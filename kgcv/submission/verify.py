@@ -57,7 +57,7 @@ def verify_submission(
         header=wanted.header,
         cells=[row[1:] for row in written.rows],
         class_names=predictions.class_names,
-        values=predictions.values[rows] if predictions.task == "regression" else predictions.values[rows].clip(0, 1),
+        values=predictions.values[rows],
         decisions=None if decisions is None else decisions[rows],
         config=config,
     )

@@ -18,7 +18,7 @@ from collections.abc import Callable
 import numpy as np
 from sklearn.metrics import fbeta_score
 
-from kgcv.scoring.metrics import FBeta
+from kgcv.scoring.fbeta import FBeta
 from kgcv.scoring.thresholds import cut_columns, fit_global, fit_per_class
 
 NUM_SAMPLES = 40_479

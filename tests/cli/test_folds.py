@@ -51,13 +51,30 @@ def invoke(*args: object) -> Result:
     return CliRunner().invoke(main, ["folds", *map(str, args), "--progress", "none"])
 
 
-def test_the_balance_is_printed_and_nothing_is_written(config: Path) -> None:
+@pytest.fixture(autouse=True)
+def working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_balance_is_printed_and_the_split_saved(config: Path) -> None:
     before = sorted(config.parent.rglob("*"))
     result = invoke(config, "--set", "split.group_column=owner")
     assert result.exit_code == 0
     head, samples = TEXT.split("classes", 1)
-    assert result.stdout == f"{head}groups         4       2       2\nclasses{samples}"
-    assert sorted(config.parent.rglob("*")) == before
+    assert result.stdout == f"{head}groups         4       2       2\nclasses{samples}saved     split.csv\n"
+    assert set(config.parent.rglob("*")) - set(before) == {config.parent / "split.csv"}
+
+
+def test_another_split_is_not_overwritten(config: Path) -> None:
+    assert invoke(config).exit_code == 0
+    saved = Path("split.csv").read_bytes()
+    assert invoke(config).exit_code == 0  # the same again
+    result = invoke(config, "--set", "split.seed=7")
+    assert result.exit_code == 1
+    assert result.stderr == (
+        "kgcv: split.csv: holds something else, perhaps another split; name another file with -o FILE\n"
+    )
+    assert Path("split.csv").read_bytes() == saved
 
 
 def test_the_split_is_saved_for_other_runs(config: Path) -> None:
@@ -93,7 +110,7 @@ def test_json_holds_the_report(config: Path) -> None:
     report = json.loads(invoke(config, "--json").stdout)
     assert report["task"] == "single"
     assert report["twins"] == [["6", "7"]]
-    assert report["file"] is None
+    assert report["file"] == "split.csv"
     assert report["balance"]["sizes"] in ([4, 4], [3, 5], [5, 3])
     assert report["balance"]["classes"]["dog"] == {"total": 4, "counts": [2, 2], "deviation": pytest.approx(0, abs=0.2)}
 
@@ -108,14 +125,17 @@ def test_no_twins_and_several_sets_are_told(config: Path) -> None:
     assert "twins     none\n" in invoke(config).stdout
     for row in (3, 6, 7):
         (config.parent / f"train/{row}.jpg").write_bytes(b"a pair" if row > 3 else bytes([0]))
-    assert "twins     4 images in 2 sets of identical ones, each kept on one side\n" in invoke(config).stdout
+    assert (
+        "twins     4 images in 2 sets of identical ones, each kept on one side\n"
+        in invoke(config, "-o", "again.csv").stdout
+    )
 
 
 def test_warnings_are_shown(config: Path) -> None:
     table = config.parent / "train.csv"
     table.write_text(table.read_text().replace("0,dog", "0,emu"))
     lines = invoke(config).stdout.splitlines()
-    assert lines[-3:] == [
+    assert lines[-4:-1] == [
         "warnings  2",
         "  classes without a training image in some fold (1): emu",
         "  classes without a validation image in some fold (1): emu",

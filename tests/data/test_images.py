@@ -88,16 +88,6 @@ class TestScaledSize:
         assert Scaling(83, enlarge=False).size(50, 40) == (50, 40)
         assert Scaling(83).size(50, 40) == (103, 83)  # 50 * 83 / 40 = 103.75
 
-    def test_squeezes_the_whole_image_into_a_square(self, tmp_path):
-        assert Scaling(20, square=True).size(30, 50) == (20, 20)
-        assert Scaling(83, square=True).size(50, 40) == (83, 83)
-        assert Scaling(83, enlarge=False, square=True).size(50, 40) == (40, 40)
-        stripes = Image.fromarray(np.repeat(np.arange(0, 240, 40, dtype=np.uint8)[:, None], 2, axis=1))
-        # Six rows of 40 more each, two columns: a square of two pixels has the first three rows above the last three.
-        image = read_image(save(tmp_path / "a.png", stripes), 1, Scaling(2, square=True))
-        assert image.shape == (2, 2, 1)
-        assert image[0, 0, 0] < 80 < 120 < image[1, 0, 0]
-
 
 class TestModes:
     def test_grey_fills_all_colours(self, tmp_path):

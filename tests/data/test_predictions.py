@@ -59,3 +59,37 @@ def test_arrays_that_do_not_belong_together_are_refused(tmp_path, change):
     np.savez(path, **arrays)
     with pytest.raises(DataError, match="not predictions of kgcv"):
         read_predictions(path)
+
+
+@pytest.mark.parametrize(
+    "value, what", [(np.nan, "NaN or infinite"), (-np.inf, "NaN"), (1.01, r"values outside \[0, 1\]")]
+)
+def test_values_that_are_no_probabilities_are_named(value, what):
+    some = some_predictions()
+    some.values[1, 0] = value
+    with pytest.raises(DataError, match=f"^here: has {what}.* at 1 ids: ä/b.jpg$"):
+        some.checked("here")
+
+
+def test_numbers_need_only_be_finite():
+    numbers = some_predictions("regression")
+    numbers.values[0] = [-7, 300]
+    assert numbers.checked("here") is numbers
+    numbers.values[0, 0] = np.nan
+    with pytest.raises(DataError, match="NaN"):
+        numbers.checked("here")
+
+
+def test_rounding_beyond_a_probability_is_clipped():
+    some = some_predictions("multi")
+    some.values[0] = [1 + 2e-7, -2e-7]
+    assert some.checked("here").values[0].tolist() == [1, 0]
+    some.values[0, 1] = -2e-6
+    with pytest.raises(DataError, match="outside"):
+        some.checked("here")
+
+
+def test_an_id_that_stands_twice_is_refused():
+    doubled = Predictions(("a", "b", "a"), ("x",), np.zeros((3, 1), np.float32), "multi")
+    with pytest.raises(DataError, match=r"here: ids that occur more than once: a$"):
+        doubled.checked("here")

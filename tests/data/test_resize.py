@@ -125,7 +125,6 @@ class TestNames:
                 {"scaling": Scaling(21, enlarge=False)},
                 {"channels": 1},
                 {"scaling": Scaling(20)},
-                {"scaling": Scaling(20, enlarge=False, square=True)},
                 {"kind": "jpeg"},
             )
         ]

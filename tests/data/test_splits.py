@@ -11,7 +11,7 @@ import pytest
 from kgcv.config.schema import SplitConfig
 from kgcv.data.labels import LabelSet, encode_labels
 from kgcv.data.samples import SampleTable
-from kgcv.data.splits import Split, make_split, read_split, write_split
+from kgcv.data.splits import Split, count_folds, make_split, parts_of_folds, read_folds, read_split, write_split
 from kgcv.errors import DataError
 
 
@@ -279,3 +279,17 @@ def test_a_split_of_other_samples_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         read_split(path, ["x", "z"])
     assert str(caught.value) == (f"{path} and the samples:\n  samples without a row (1): z\n  rows of no sample (1): y")
+
+
+def test_the_folds_of_some_samples(tmp_path: Path) -> None:
+    path = tmp_path / "split.csv"
+    write_split(path, ["x", "y", "z"], Split(np.array([2, 0, 1]), 3))
+    assert count_folds(path) == 3
+    assert read_folds(path, ["z", "x"]).tolist() == [1, 2]
+    with pytest.raises(DataError, match=r"split\.csv: 1 ids are missing: w$"):
+        read_folds(path, ["z", "w"])
+
+
+def test_parts_are_the_folds_or_every_fifth() -> None:
+    assert parts_of_folds(np.array([1, 0, 1])).tolist() == [1, 0, 1]
+    assert parts_of_folds(np.zeros(7, dtype=np.int64)).tolist() == [0, 1, 2, 3, 4, 0, 1]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from kgcv.engine.tta import view_weights
-from kgcv.engine.view_choice import ViewJudge, parts_of_folds, weighted_mean
+from kgcv.engine.view_choice import ViewJudge, weighted_mean
 
 
 @dataclass(frozen=True)
@@ -136,11 +136,6 @@ def test_cross_fitted_score_of_what_helps_everywhere_is_the_greedy_score():
     targets = random.normal(size=40)
     one = judge({"plain": targets - 1, "good": targets + 1, "bad": targets - 5}, targets.tolist())
     assert one.cross_fitted(["good", "bad"], np.arange(40) % 5) == pytest.approx(0, abs=1e-6)
-
-
-def test_parts_are_the_folds_or_every_fifth():
-    assert parts_of_folds(np.array([1, 0, 1])).tolist() == [1, 0, 1]
-    assert parts_of_folds(np.zeros(7, dtype=np.int64)).tolist() == [0, 1, 2, 3, 4, 0, 1]
 
 
 def test_one_view_is_its_own_mean_to_the_bit():

@@ -143,8 +143,8 @@ def test_the_order_of_rows_and_columns_is_nothing(runs, tmp_path):
         (lambda own: replace(own, class_names=("cat", "cow")), "has the classes cat, cow, not cat, dog"),
         (lambda own: replace(own, task="multi"), "has predictions of task multi, .*first/oof.npz of task single"),
         (lambda own: replace(own, ids=("a", "b", "a")), "ids that occur more than once: a"),
-        (lambda own: replace(own, values=own.values * np.nan), "NaN or infinite values at the ids a, b, c"),
-        (lambda own: replace(own, values=own.values * 1.5), r"values outside \[0, 1\] at the ids b, c"),
+        (lambda own: replace(own, values=own.values * np.nan), "NaN or infinite values at 3 ids: a, b, c"),
+        (lambda own: replace(own, values=own.values * 1.5), r"values outside \[0, 1\] at 2 ids: b, c"),
     ],
 )
 def test_members_that_do_not_fit_are_named(runs, tmp_path, change, message):
@@ -388,7 +388,7 @@ def test_numbers_have_fewer_means(tmp_path, method):
             with pytest.raises(ConfigError, match=r"--method rank: .*0/oof\.npz holds numbers"):
                 blend(request)
         case _:
-            with pytest.raises(DataError, match=rf"0/oof\.npz: has negative numbers \({method}\) at the ids a"):
+            with pytest.raises(DataError, match=rf"0/oof\.npz: has negative numbers \({method}\) at 1 ids: a"):
                 blend(request)
 
 

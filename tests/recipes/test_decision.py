@@ -24,7 +24,7 @@ from kgcv.config.schema import (
 )
 from kgcv.data.predictions import Predictions, write_predictions
 from kgcv.errors import CheckpointError, ConfigError, DataError
-from kgcv.recipes.decide import decide
+from kgcv.recipes.decide import decide, decide_again
 from kgcv.recipes.decision import copy_rule, decide_run, read_rule
 from kgcv.recipes.decision_terms import plan_decision
 
@@ -183,7 +183,7 @@ def test_what_is_no_probability_is_refused(run: Path, wrong: float) -> None:
     _, values = draw()
     values[7, 1] = wrong
     write_predictions(run / "oof.npz", Predictions(tuple(f"i{i}" for i in range(40)), NAMES, values, "multi"))
-    with pytest.raises(DataError, match=r"oof\.npz: has no probabilities at the ids i7$"):
+    with pytest.raises(DataError, match=r"oof\.npz: has .* at 1 ids: i7$"):
         decide_run(run, CONFIG)
 
 
@@ -225,6 +225,30 @@ def test_overrides_stand_over_the_config_of_the_run(run: Path) -> None:
     (run / "config.yaml").unlink()
     with pytest.raises(CheckpointError, match="is not a run folder"):
         decide(run)
+
+
+def test_what_was_decided_last_is_fitted_to_new_predictions(run: Path) -> None:
+    first = decide(run, ["decision.thresholds=per_class", "decision.never_empty=true"])
+    _, values = draw()
+    ids = tuple(f"i{number}" for number in range(40))
+    write_predictions(run / "oof.npz", Predictions(ids, NAMES, values**2, "multi"))
+    decide_again(run)
+    again = json.loads((run / "thresholds.json").read_text())
+    assert (again["rule"], again["never_empty"]) == ("per_class", True)
+    assert again["thresholds"] != first.thresholds
+    assert again["in_sample"] == pytest.approx(first.in_sample)  # squares keep the order within a class
+    assert decide(run).rule == "fixed"  # without --set the config counts again
+    decide_again(run)
+    assert json.loads((run / "thresholds.json").read_text())["rule"] == "fixed"
+
+
+def test_another_runs_rule_stays(run: Path, tmp_path: Path) -> None:
+    other = write_run(tmp_path / "all", *draw(), folds=[0] * 40)
+    decide(run, ["decision.thresholds=global"])
+    decide(other, like=run)
+    before = (other / "thresholds.json").read_bytes()
+    decide_again(other)
+    assert (other / "thresholds.json").read_bytes() == before
 
 
 @pytest.mark.parametrize(

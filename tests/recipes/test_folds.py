@@ -10,7 +10,7 @@ import pytest
 from kgcv.config.schema import Config, DataConfig, ModelConfig, SplitConfig, StageConfig, TrainSourceConfig
 from kgcv.data.csv_table import read_csv_table
 from kgcv.data.inspection import Watch
-from kgcv.errors import StopRequested
+from kgcv.errors import DataError, StopRequested
 from kgcv.events import Recorder, Silent, never_stop
 from kgcv.recipes.folds import FoldsReport, make_folds
 
@@ -41,18 +41,16 @@ def folds_of(path: Path) -> dict[str, str]:
 
 def run(config: Config, output: Path | None = None, **split: object) -> FoldsReport:
     changed = replace(config.split, **split)  # type: ignore[arg-type]
-    return make_folds(replace(config, split=changed), output, WATCH)
+    return make_folds(replace(config, split=changed), output or Path(config.data.root) / "split.csv", WATCH)
 
 
-def test_the_report_tells_balance_and_twins_and_nothing_is_written(config: Config, tmp_path: Path) -> None:
-    before = sorted(tmp_path.rglob("*"))
+def test_the_report_tells_balance_and_twins(config: Config, tmp_path: Path) -> None:
     report = run(config)
     assert report.task == "single"
     assert report.twins == (("00", "19"),)
-    assert report.file is None
+    assert report.file == str(tmp_path / "split.csv")
     assert report.warnings == ()
     assert sum(report.balance.sizes) == 20
-    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_the_saved_split_holds_every_id_once_and_keeps_groups_and_twins_together(
@@ -79,10 +77,10 @@ def test_a_saved_split_is_used_by_column_and_gives_itself_again(config: Config, 
 
 
 @pytest.mark.parametrize("keys", [{"allow_twins": True}, {"train_on_all": True}])
-def test_images_are_not_compared_where_twins_do_not_bind(config: Config, keys: dict[str, bool]) -> None:
+def test_images_are_not_compared_where_twins_do_not_bind(config: Config, keys: dict[str, bool], tmp_path: Path) -> None:
     recorder = Recorder()
     changed = replace(config, split=SplitConfig(**keys))  # type: ignore[arg-type]
-    assert make_folds(changed, None, Watch(recorder, never_stop)).twins is None
+    assert make_folds(changed, tmp_path / "split.csv", Watch(recorder, never_stop)).twins is None
     assert recorder.events == []
 
 
@@ -99,6 +97,15 @@ def test_classes_that_a_fold_lacks_are_told(config: Config, tmp_path: Path) -> N
         "classes without a training image in some fold (1): emu",
         "classes without a validation image in some fold (1): emu",
     }
+
+
+@pytest.mark.parametrize("content", ["", "id,fold\n00,1\n", "my notes"])
+def test_a_file_with_something_else_is_kept(config: Config, tmp_path: Path, content: str) -> None:
+    file = tmp_path / "split.csv"
+    file.write_text(content)
+    with pytest.raises(DataError, match=r"split\.csv: holds something else"):
+        run(config, file)
+    assert file.read_text() == content
 
 
 def test_a_stop_writes_nothing(config: Config, tmp_path: Path) -> None:

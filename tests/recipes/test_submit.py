@@ -186,7 +186,7 @@ def test_a_refused_submission_leaves_the_older_file(run):
     submit_check(run)
     before = (run / "submission.csv.gz").read_bytes()
     write_test(run / "fold0" / "test.npz", [[np.nan, 0.25], [0.25, 0.75]])
-    with pytest.raises(SubmissionError, match="NaN"):
+    with pytest.raises(DataError, match=r"fold0/test\.npz: has NaN or infinite values at 1 ids"):
         submit_check(run)
     assert (run / "submission.csv.gz").read_bytes() == before
 

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
-import pytest
-from sklearn.metrics import fbeta_score
 
-from kgcv.scoring.decisions import DecisionRule, score_tags
-from kgcv.scoring.metrics import FBeta
+from kgcv.scoring.decisions import DecisionRule
 
 NAN = float("nan")
 
@@ -53,22 +48,3 @@ def test_never_empty_gives_the_most_probable_where_nothing_is() -> None:
     thresholds = np.array([0.5, 0.8, 0.95])
     assert decide(DecisionRule(thresholds), values) == [[0, 0, 0], [0, 0, 0], [1, 0, 0]]
     assert decide(DecisionRule(thresholds, never_empty=True), values) == [[0, 1, 0], [1, 0, 0], [1, 0, 0]]
-
-
-def test_scores_by_hand() -> None:
-    """F2 = 5 right / (4 true + given): two of two true and one too many 10/11, none given 0, nothing at all 0."""
-    targets = np.array([[1, 1, 0], [1, 0, 0], [0, 0, 0]], dtype=bool)
-    given = np.array([[1, 1, 1], [0, 0, 0], [0, 0, 0]], dtype=bool)
-    assert score_tags(targets, given, FBeta(2.0, "samples")) == pytest.approx(10 / 11 / 3)
-    # By class: 5/(8+1), 5/(4+1), and the third, which never occurs and is given, 0.
-    assert score_tags(targets, given, FBeta(2.0, "macro")) == pytest.approx((5 / 9 + 1 + 0) / 3)
-    assert score_tags(targets, given, FBeta(2.0, "micro")) == pytest.approx(10 / (12 + 3))
-
-
-@pytest.mark.parametrize("average", ["samples", "macro", "micro"])
-@pytest.mark.parametrize("beta", [0.5, 1.0, 2.0])
-def test_scores_are_those_of_scikit_learn(beta: float, average: Literal["samples", "macro", "micro"]) -> None:
-    random = np.random.default_rng(0)
-    targets, given = random.random((2, 60, 5)) < np.array([0.5, 0.3, 0.1, 0.02, 0])
-    expected = fbeta_score(targets, given, beta=beta, average=average, zero_division=0)
-    assert score_tags(targets, given, FBeta(beta, average)) == pytest.approx(expected, abs=1e-12)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kgcv.errors import ConfigError
-from kgcv.scoring.metrics import METRICS, FBeta, find_metric, metric_names, parse_fbeta
+from kgcv.scoring.metrics import METRICS, find_metric, metric_names
 
 # Four samples of three classes; predicted 0, 1, 0, 2 against 0, 1, 2, 2.
 TARGETS = np.array([0, 1, 2, 2])
@@ -190,30 +190,9 @@ def test_a_metric_of_another_task_is_refused(name, task):
 
 
 @pytest.mark.parametrize(
-    "name, beta, average",
-    [
-        ("f2", 2.0, "samples"),
-        ("f1", 1.0, "samples"),
-        ("f0.5_macro", 0.5, "macro"),
-        ("f1_micro", 1.0, "micro"),
-        ("f10_samples", 10.0, "samples"),
-        ("f0.05", 0.05, "samples"),
-    ],
-)
-def test_fbeta_by_name(name, beta, average):
-    assert parse_fbeta(name) == FBeta(beta, average)
-
-
-@pytest.mark.parametrize("name", ["f1_weighted", "f1_binary", "accuracy", "f", "f2_", "mf2"])
-def test_what_thresholds_cannot_be_fitted_to_is_no_fbeta(name):
-    assert parse_fbeta(name) is None
-
-
-@pytest.mark.parametrize(
     "name", ["f0", "f0.0", "f0_macro", "f0.0_macro", "f05", "f-1", "f2_mean", "top0_accuracy", "map0", "map05"]
 )
 def test_names_that_only_look_like_a_family(name):
-    assert parse_fbeta(name) is None
     with pytest.raises(ConfigError, match="there is no metric"):
         find_metric(name, "multi")
 

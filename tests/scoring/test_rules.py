@@ -8,8 +8,8 @@ from functools import partial
 import numpy as np
 import pytest
 
-from kgcv.scoring.decisions import DecisionRule, score_tags
-from kgcv.scoring.metrics import FBeta
+from kgcv.scoring.decisions import DecisionRule
+from kgcv.scoring.fbeta import FBeta, score_tags
 from kgcv.scoring.rules import Evidence, Terms, fit_rules, judge_rules
 
 F1_MACRO = FBeta(1.0, "macro")

@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from kgcv.scoring.decisions import DecisionRule, Groups, score_tags
-from kgcv.scoring.metrics import FBeta
+from kgcv.scoring.decisions import DecisionRule, Groups
+from kgcv.scoring.fbeta import FBeta, score_tags
 from kgcv.scoring.thresholds import cut_columns, fit_global, fit_per_class, fit_prevalence
 
 Average = Literal["samples", "macro", "micro"]

@@ -314,18 +314,3 @@ def test_a_suffix_that_only_the_sample_has_is_a_hint(build):
 def test_an_empty_id_breaks_no_hint(build):
     with pytest.raises(SubmissionError, match="1 ids missing: ; 1 ids not in the sample file: a"):
         build("id,cat,dog\n,0,0\n", predict([[0.5, 0.5]], ["a"]))
-
-
-@pytest.mark.parametrize("value, what", [(np.nan, "NaN or infinite"), (np.inf, "NaN"), (1.01, r"outside \[0, 1\]")])
-def test_values_that_are_no_probabilities_are_named(build, value, what):
-    values = CATS.copy()
-    values[1, 0] = value
-    with pytest.raises(SubmissionError, match=f"the predictions: 1 rows are {what}.*: b$"):
-        build("id,cat,dog\na,0,0\nb,0,0\nc,0,0\n", predict(values))
-
-
-def test_rounding_is_forgiven_and_clipped(build):
-    predictions = predict([[1 + 2e-7, -2e-7]], "a")
-    assert build("id,cat,dog\na,0,0\n", predictions).rows == (("a", "1", "0"),)
-    with pytest.raises(SubmissionError, match="outside"):
-        build("id,cat,dog\na,0,0\n", predict([[1.0, -2e-6]], "a"))

@@ -98,11 +98,3 @@ def test_numbers_may_differ_by_float32_rounding_and_no_more(case):
     far = near + 2 * (near - np.float32(1 / 3))
     with pytest.raises(SubmissionError, match="at 1 ids: b"):
         verify_submission(replace(submission, rows=(("b", "2e9", f"{far:.9g}"), submission.rows[1])), *rest)
-
-
-@pytest.mark.parametrize("case", ["probabilities"], indirect=True)
-def test_probabilities_are_compared_as_clipped(case):
-    submission, (predictions, *rest), _ = case
-    values = np.array([[0.75, 0.25], [-2e-7, 1 + 2e-7]], dtype=np.float32)
-    rounded = replace(predictions, values=values)
-    verify_submission(replace(submission, rows=(("b", "1", "0"), submission.rows[1])), rounded, *rest)
