@@ -12,7 +12,6 @@ from typing import cast
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from kgcv.config.schema import AugmentConfig, Config, DecisionConfig, SplitConfig, StageConfig
@@ -20,7 +19,6 @@ from kgcv.data.predictions import read_predictions
 from kgcv.engine.tta import NAMED_VIEWS
 from kgcv.errors import CheckpointError, ConfigError, DataError, StopRequested
 from kgcv.events import Message, Recorder, Silent, TaskAdvanced, TaskStarted, never_stop
-from kgcv.model.vision import VisionModel
 from kgcv.recipes.predict_one import predict_images
 from kgcv.recipes.resize import resize
 from kgcv.recipes.run_folder import RunFolder
@@ -29,6 +27,8 @@ from kgcv.recipes.train import start_run, train
 from kgcv.recipes.trained_model import load_trained
 from kgcv.recipes.tta import TtaRequest, TtaResult, parts_of, predict_parts, run_tta
 from kgcv.recipes.tta_images import Part, open_part
+
+Train = Callable[..., RunFolder]
 
 
 def quicker(config: Config) -> Config:
@@ -41,7 +41,7 @@ def quicker(config: Config) -> Config:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory, make_competition: Callable[[Path], Config]) -> Path:
+def home(tmp_path_factory: pytest.TempPathFactory, make_competition: Callable[[Path], Config], trained: Train) -> Path:
     """A folder with images and two trained runs, which tests copy: a hold-out and two folds."""
     folder = tmp_path_factory.mktemp("home")
     config = make_competition(folder)
@@ -72,29 +72,9 @@ def quick(competition: Config) -> Config:
     return quicker(competition)
 
 
-def trained(config: Config, folder: Path, fold: int | None = None) -> RunFolder:
-    run = start_run(config, "run", folder)
-    train(run, fold, Recorder(), never_stop)
-    return run
-
-
 def told(recorder: Recorder) -> list[str]:
     """The warnings."""
     return [event.text for event in recorder.events if isinstance(event, Message) and event.level == "warning"]
-
-
-@pytest.fixture
-def passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The sizes of all batches that a network has seen."""
-    sizes: list[int] = []
-    forward = VisionModel.forward
-
-    def counted(model: VisionModel, images: torch.Tensor) -> torch.Tensor:
-        sizes.append(len(images))
-        return forward(model, images)
-
-    monkeypatch.setattr(VisionModel, "forward", counted)
-    return sizes
 
 
 def test_one_plain_view_gives_trainings_own_predictions(run: RunFolder) -> None:
@@ -172,7 +152,7 @@ def test_one_fold_alone(folds: RunFolder) -> None:
     assert told(recorder) == []
 
 
-def test_folds_that_are_not_there(quick: Config, tmp_path: Path) -> None:
+def test_folds_that_are_not_there(quick: Config, tmp_path: Path, trained: Train) -> None:
     half = trained(quick, tmp_path / "half", fold=0)
     with pytest.raises(ConfigError, match="--fold 2: the split has folds 0 to 1"):
         run_tta(half, "valid", TtaRequest(fold=2), Recorder(), never_stop)
@@ -186,7 +166,7 @@ def test_folds_that_are_not_there(quick: Config, tmp_path: Path) -> None:
     assert tested.file == half.path / "fold0/test.npz"
 
 
-def test_a_run_trained_on_all_has_only_test_images(quick: Config, tmp_path: Path) -> None:
+def test_a_run_trained_on_all_has_only_test_images(quick: Config, tmp_path: Path, trained: Train) -> None:
     run = trained(replace(quick, split=SplitConfig(train_on_all=True)), tmp_path / "all")
     assert parts_of(run) == ("test",)
     for name, views in (("valid", "flip"), ("test", "auto")):
@@ -236,7 +216,7 @@ def test_a_file_is_known_by_what_it_was_made_from(folds: RunFolder, passes: list
     assert sum(passes) == 2 * 6 * (2 if change_made in ("views", "plain weight") else 1)
 
 
-def test_changed_images_are_predicted_again(quick: Config, tmp_path: Path, passes: list[int]) -> None:
+def test_changed_images_are_predicted_again(quick: Config, tmp_path: Path, passes: list[int], trained: Train) -> None:
     run = trained(quick, tmp_path / "run")
     before = tta(run).file.read_bytes()
     passes.clear()
@@ -245,7 +225,7 @@ def test_changed_images_are_predicted_again(quick: Config, tmp_path: Path, passe
     assert sum(passes) == 2 * 6
 
 
-def test_views_of_thresholds_and_test_images_must_be_alike(quick: Config, tmp_path: Path) -> None:
+def test_views_of_thresholds_and_test_images_must_be_alike(quick: Config, tmp_path: Path, trained: Train) -> None:
     config = replace(tagged(quick, tmp_path), decision=DecisionConfig(thresholds="global"))
     run = trained(config, tmp_path / "tags")
     run.thresholds_file.unlink()
@@ -299,7 +279,7 @@ def test_test_predictions_hold_every_id(run: RunFolder) -> None:
     assert sorted(predictions.ids) == ["0", "1", "2", "3", "4", "5"]
 
 
-def test_a_bad_test_image_is_named_and_changes_no_other_row(quick: Config, tmp_path: Path) -> None:
+def test_a_bad_test_image_is_named_and_changes_no_other_row(quick: Config, tmp_path: Path, trained: Train) -> None:
     run = trained(quick, tmp_path / "run")
     whole = read_predictions(tta(run).file)
     (tmp_path / "data/test/3.png").write_bytes(b"no image")

@@ -11,18 +11,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from kgcv.config.schema import AugmentConfig, Config, SplitConfig, StageConfig
 from kgcv.data.predictions import as_targets, read_predictions
 from kgcv.engine.tta import NAMED_VIEWS
 from kgcv.errors import ConfigError, DataError, StopRequested
 from kgcv.events import Message, Recorder, TaskAdvanced, TaskStarted, never_stop
-from kgcv.model.vision import VisionModel
 from kgcv.recipes.run_folder import RunFolder
-from kgcv.recipes.train import start_run, train
 from kgcv.recipes.tta import TtaRequest, run_tta
 from kgcv.recipes.tta_compare import CompareResult, compare_views
+
+Train = Callable[..., RunFolder]
 
 
 def quicker(config: Config) -> Config:
@@ -37,7 +36,7 @@ def quicker(config: Config) -> Config:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory, make_competition: Callable[[Path], Config]) -> Path:
+def home(tmp_path_factory: pytest.TempPathFactory, make_competition: Callable[[Path], Config], trained: Train) -> Path:
     """A folder with images and a trained run, before and after its comparison; tests copy them."""
     folder = tmp_path_factory.mktemp("home")
     config = make_competition(folder)
@@ -66,28 +65,8 @@ def quick(competition: Config) -> Config:
     return quicker(competition)
 
 
-def trained(config: Config, folder: Path) -> RunFolder:
-    run = start_run(config, "run", folder)
-    train(run, None, Recorder(), never_stop)
-    return run
-
-
 def compare(run: RunFolder, fold: int | None = None) -> CompareResult:
     return compare_views(run, fold, Recorder(), never_stop)
-
-
-@pytest.fixture
-def passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The sizes of all batches that a network has seen."""
-    sizes: list[int] = []
-    forward = VisionModel.forward
-
-    def counted(model: VisionModel, images: torch.Tensor) -> torch.Tensor:
-        sizes.append(len(images))
-        return forward(model, images)
-
-    monkeypatch.setattr(VisionModel, "forward", counted)
-    return sizes
 
 
 def test_each_view_is_predicted_once_whatever_the_number_of_sets(fresh: RunFolder, passes: list[int]) -> None:
@@ -150,7 +129,7 @@ def test_the_result_is_written(run: RunFolder) -> None:
 
 
 @pytest.mark.parametrize("preset", ["basic", "side_on"])
-def test_symmetries_only_for_pictures_from_above(quick: Config, tmp_path: Path, preset: str) -> None:
+def test_symmetries_only_for_pictures_from_above(quick: Config, tmp_path: Path, preset: str, trained: Train) -> None:
     upright = replace(quick, augment=AugmentConfig(preset=preset), split=SplitConfig(valid_fraction=0.3))  # type: ignore[arg-type]
     result = compare(trained(upright, tmp_path / "upright"))
     assert [one.name for one in result.sets] == ["identity", "flip", "crops"]
@@ -248,7 +227,7 @@ def test_where_no_view_helps_auto_is_the_plain_view(run: RunFolder) -> None:
     assert run_tta(run, "valid", TtaRequest(views="auto"), Recorder(), never_stop).views == ("plain",)
 
 
-def test_several_labels(quick: Config, tmp_path: Path) -> None:
+def test_several_labels(quick: Config, tmp_path: Path, trained: Train) -> None:
     names = [path.stem for path in sorted((tmp_path / "data/train").iterdir())]
     rows = "".join(f"{name},{'light day' if 'bright' in name else 'night'}\n" for name in names)
     (tmp_path / "data/labels.csv").write_text(f"id,tags\n{rows}")
@@ -276,13 +255,13 @@ def test_every_kept_view_is_a_file_of_predictions(run: RunFolder) -> None:
     assert one.ids == read_predictions(run.path / "fold0/valid.npz").ids
 
 
-def test_too_few_images(quick: Config, tmp_path: Path) -> None:
+def test_too_few_images(quick: Config, tmp_path: Path, trained: Train) -> None:
     run = trained(replace(quick, split=SplitConfig(valid_fraction=0.2)), tmp_path / "few")
     with pytest.raises(DataError, match="only 4 images validate; comparing views needs at least 5"):
         compare(run)
 
 
-def test_no_such_fold_and_nothing_that_validates(run: RunFolder, quick: Config, tmp_path: Path) -> None:
+def test_no_such_fold_and_nothing_that_validates(run: RunFolder, quick: Config, tmp_path: Path, trained: Train) -> None:
     with pytest.raises(ConfigError, match="--fold 2: the split has folds 0 to 1"):
         compare(run, 2)
     everything = trained(replace(quick, split=SplitConfig(train_on_all=True)), tmp_path / "all")

@@ -1,0 +1,41 @@
+"""Fixtures for recipes that work on trained runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from kgcv.config.schema import Config
+from kgcv.events import Recorder, never_stop
+from kgcv.model.vision import VisionModel
+from kgcv.recipes.run_folder import RunFolder
+from kgcv.recipes.train import start_run, train
+
+
+@pytest.fixture(scope="session")
+def trained() -> Callable[..., RunFolder]:
+    """Trains `trained(config, folder)` to its end, or one fold of it: `trained(config, folder, 1)`."""
+
+    def train_run(config: Config, folder: Path, fold: int | None = None) -> RunFolder:
+        run = start_run(config, "run", folder)
+        train(run, fold, Recorder(), never_stop)
+        return run
+
+    return train_run
+
+
+@pytest.fixture
+def passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The sizes of all batches that a network has seen."""
+    sizes: list[int] = []
+    forward = VisionModel.forward
+
+    def counted(model: VisionModel, images: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(images))
+        return forward(model, images)
+
+    monkeypatch.setattr(VisionModel, "forward", counted)
+    return sizes
