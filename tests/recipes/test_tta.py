@@ -345,6 +345,26 @@ def test_predict_one_is_validations_own_function(run: RunFolder) -> None:
         assert list(prediction.values.values()) == sorted(values, reverse=True)
 
 
+def test_predict_one_is_the_mean_of_the_folds(folds: RunFolder) -> None:
+    path = Path("data/test/0.png")
+    (mean,), (first,), (second,) = (predict_images(folds, [path], fold) for fold in (None, 0, 1))
+    assert mean.values == pytest.approx({name: (first.values[name] + second.values[name]) / 2 for name in first.values})
+    assert first.values != second.values
+    assert mean.tags is None
+    with pytest.raises(ConfigError, match="--fold 2: the split has folds 0 to 1"):
+        predict_images(folds, [path], 2)
+
+
+def test_predict_one_gives_the_tags_decided_on(quick: Config, tmp_path: Path, trained: Train) -> None:
+    config = replace(tagged(quick, tmp_path), decision=DecisionConfig(threshold=0.0))
+    run = trained(config, tmp_path / "tags")
+    (one,) = predict_images(run, [Path("data/test/0.png")])
+    assert one.tags == ("day", "light", "night")  # all are above 0
+    run.thresholds_file.unlink()
+    (one,) = predict_images(run, [Path("data/test/0.png")])
+    assert one.tags is None
+
+
 def test_predict_one_missing_and_broken_files(run: RunFolder, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nowhere\.png: no such file"):
         predict_images(run, [tmp_path / "nowhere.png"])
