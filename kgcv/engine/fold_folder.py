@@ -9,7 +9,7 @@ from typing import Any
 
 from kgcv.files import read_json, write_json, write_text
 from kgcv.model.checkpoint import WeightsCard, read_state, save_state, save_weights
-from kgcv.model.vision import VisionModel
+from kgcv.model.network import Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class FoldFolder:
         """The last state, or None if training has not saved any yet."""
         return read_state(self.last_state) if self.last_state.exists() else None
 
-    def write_best(self, model: VisionModel, card: WeightsCard, scores: dict[str, float]) -> None:
+    def write_best(self, model: Network, card: WeightsCard, scores: dict[str, float]) -> None:
         """Keep `model` as the best so far."""
         save_weights(self.best_weights, model, card)
         write_json(self.path / "best.json", {**asdict(card), "scores": scores})
@@ -56,6 +56,6 @@ class FoldFolder:
         scores: dict[str, float] = read_json(self.path / "best.json")["scores"]
         return scores
 
-    def write_stage(self, model: VisionModel, card: WeightsCard) -> None:
+    def write_stage(self, model: Network, card: WeightsCard) -> None:
         """Keep `model` as the weights at the end of its stage."""
         save_weights(self.path / f"stage{card.stage}.safetensors", model, card)

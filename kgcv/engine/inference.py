@@ -15,14 +15,14 @@ from kgcv.engine.tta import PLAIN, AnyView, group_by_squares
 from kgcv.errors import StopRequested
 from kgcv.events import Reporter, Silent, StopCheck, TaskAdvanced, never_stop
 from kgcv.model.heads import Objective
-from kgcv.model.vision import VisionModel
+from kgcv.model.network import Network
 
 
 @dataclass(frozen=True, slots=True)
 class Predictor:
     """A model with everything it needs to predict."""
 
-    model: VisionModel
+    model: Network
     objective: Objective
     inputs: Inputs
     batch_size: int

@@ -17,7 +17,8 @@ from kgcv.data.augment import Changes, prepare
 from kgcv.data.images import ImageSource
 from kgcv.data.loader import BatchRequest, read_batches
 from kgcv.engine.runtime import Runtime
-from kgcv.model.vision import Normalization, VisionModel
+from kgcv.model.network import Network
+from kgcv.model.vision import Normalization
 
 
 class Inputs(Protocol):
@@ -31,7 +32,7 @@ class Inputs(Protocol):
         """A raw batch with its changes made, on the device."""
         ...
 
-    def logits(self, model: VisionModel, ready: Tensor) -> Tensor:
+    def logits(self, model: Network, ready: Tensor) -> Tensor:
         """The model's `(B, O)` outputs for a ready batch."""
         ...
 
@@ -56,7 +57,7 @@ class ImageInputs:
         mean, std = (torch.tensor(v, device=device) for v in (self.normalization.mean, self.normalization.std))
         return self.runtime.place(prepare(batch.to(device), changes, self.image_size, mean, std))
 
-    def logits(self, model: VisionModel, ready: Tensor) -> Tensor:
+    def logits(self, model: Network, ready: Tensor) -> Tensor:
         """Body and head."""
         return model(ready)  # type: ignore[no-any-return]  # nn.Module returns Any
 
@@ -77,7 +78,7 @@ class FeatureInputs:
         """The batch on the device; there is nothing left to change."""
         return batch.to(self.runtime.device)
 
-    def logits(self, model: VisionModel, ready: Tensor) -> Tensor:
+    def logits(self, model: Network, ready: Tensor) -> Tensor:
         """The head alone."""
         return model.head(ready)  # type: ignore[no-any-return]
 

@@ -24,7 +24,7 @@ from kgcv.engine.step import Stepper
 from kgcv.errors import ConfigError, StopRequested
 from kgcv.events import Reporter, StopCheck, TaskAdvanced, TaskDone, TaskStarted
 from kgcv.model.heads import Objective
-from kgcv.model.vision import VisionModel
+from kgcv.model.network import Network
 
 DIVERGED = 4.0
 """The sweep ends when the smoothed loss is this many times its smallest value (fastai, all versions)."""
@@ -77,7 +77,7 @@ class LrFinder:
     afterwards, however the sweep ends.
     """
 
-    model: VisionModel
+    model: Network
     objective: Objective
     config: TrainConfig
     plan: StagePlan

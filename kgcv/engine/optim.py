@@ -13,10 +13,10 @@ from torch.optim import Optimizer
 
 from kgcv.config.schema import TrainConfig
 from kgcv.errors import ConfigError, listed
-from kgcv.model.vision import VisionModel
+from kgcv.model.network import Network
 
 
-def build_optimizer(model: VisionModel, config: TrainConfig) -> Optimizer:
+def build_optimizer(model: Network, config: TrainConfig) -> Optimizer:
     """An optimizer over what is trainable in `model`, with two parameter groups for each layer group.
 
     The second holds norms and biases (tensors of one dimension), which have no weight decay unless

@@ -12,7 +12,7 @@ from kgcv.engine.mixing import build_mixup, mix
 from kgcv.engine.plan import StagePlan, StepPlan
 from kgcv.engine.runtime import Runtime
 from kgcv.model.heads import Objective
-from kgcv.model.vision import VisionModel
+from kgcv.model.network import Network
 
 
 class Stepper:
@@ -20,7 +20,7 @@ class Stepper:
 
     def __init__(
         self,
-        model: VisionModel,
+        model: Network,
         objective: Objective,
         plan: StagePlan,
         inputs: Inputs,

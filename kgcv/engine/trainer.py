@@ -39,7 +39,7 @@ from kgcv.errors import CheckpointError, StopRequested, TrainingDivergedError, l
 from kgcv.events import EpochDone, Reporter, StageDone, StageStarted, StepDone, StopCheck
 from kgcv.model.checkpoint import WeightsCard
 from kgcv.model.heads import Objective
-from kgcv.model.vision import VisionModel
+from kgcv.model.network import Network
 from kgcv.scoring.metrics import Scorer
 
 
@@ -54,7 +54,7 @@ class Pace(NamedTuple):
 class Trainer:
     """Trains a model stage by stage in one fold's folder."""
 
-    model: VisionModel
+    model: Network
     objective: Objective
     config: TrainConfig
     samples: Samples
@@ -78,7 +78,7 @@ class Trainer:
             self.ema = ModelEmaV3(self.model, decay=self.config.ema_decay, use_warmup=True)
 
     @property
-    def model_in_use(self) -> VisionModel:
+    def model_in_use(self) -> Network:
         """The weights that are validated and kept: the moving average where there is one."""
         return self.ema.module if self.ema is not None else self.model
 

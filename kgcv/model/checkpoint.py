@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from kgcv.config.schema import Task
 from kgcv.errors import CheckpointError, listed
 from kgcv.files import atomic_path
-from kgcv.model.vision import VisionModel
+from kgcv.model.network import Network
 
 FORMAT = 1
 """Raised when the content of a checkpoint changes so that older code cannot read it."""
@@ -38,7 +38,7 @@ class WeightsCard:
     """On the validation samples; None where there were none."""
 
 
-def save_weights(path: Path, model: VisionModel, card: WeightsCard) -> None:
+def save_weights(path: Path, model: Network, card: WeightsCard) -> None:
     """Write the weights of `model` and their card to a `.safetensors` file."""
     tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     with atomic_path(path) as temporary:
@@ -64,7 +64,7 @@ def read_card(path: Path) -> WeightsCard:
     return WeightsCard(**{**values, "class_names": tuple(values["class_names"])})
 
 
-def load_weights(path: Path, model: VisionModel) -> None:
+def load_weights(path: Path, model: Network) -> None:
     """Load the weights of `path` into `model`; every tensor must fit.
 
     Raises:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -12,11 +11,11 @@ import timm
 import torch
 from timm.models import group_parameters
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from kgcv.config.schema import ModelConfig
 from kgcv.errors import ConfigError, listed
 from kgcv.model.heads import build_head
+from kgcv.model.network import Network
 
 Body = Any
 """A timm model: an `nn.Module` with `pretrained_cfg`, `num_features`, `group_matcher` and `forward_features`."""
@@ -38,7 +37,7 @@ class ConcatPool(nn.Module):
         return torch.cat([feature_map.amax(dim=(2, 3)), feature_map.mean(dim=(2, 3))], dim=1)
 
 
-class VisionModel(nn.Module):
+class VisionModel(Network):
     """A timm body without its classifier, and a head.
 
     Attributes:
@@ -48,9 +47,11 @@ class VisionModel(nn.Module):
         group_names: for each layer group, stem first and head last, the names of its parameters.
     """
 
+    body: Body
+
     def __init__(self, body: Body, config: ModelConfig, num_outputs: int) -> None:
         super().__init__()
-        self.body: Body = body
+        self.body = body
         self.pool = ConcatPool() if config.pool == "concat" else None
         self.head = build_head(_num_features(body, config), num_outputs, config)
         self.group_names = _layer_groups(body, self.head, config)
@@ -64,39 +65,6 @@ class VisionModel(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Logits `(B, O)` for normalised images `(B, channels, S, S)`."""
         return self.head(self.features(images))  # type: ignore[no-any-return]
-
-    @property
-    def num_groups(self) -> int:
-        """Number of layer groups, the head included."""
-        return len(self.group_names)
-
-    def freeze(self, num_frozen: int) -> None:
-        """Let only the layer groups from number `num_frozen` on train."""
-        frozen = {name for names in self.group_names[:num_frozen] for name in names}
-        for name, parameter in self.named_parameters():
-            parameter.requires_grad_(name not in frozen)
-
-    def set_training(self, num_frozen: int, bn_frozen: bool) -> None:
-        """Put the model in training mode, but frozen parts in evaluation mode.
-
-        A batch norm in a frozen group keeps its statistics; `bn_frozen` asks this of every batch norm. A body that is
-        frozen as a whole is evaluated as a whole, so that no dropout acts in it and its outputs can be cached.
-        """
-        self.train()
-        if num_frozen >= self.num_groups - 1:
-            self.body.eval()
-        frozen = {name for names in self.group_names[:num_frozen] for name in names}
-        for name, module in self.named_modules():
-            if isinstance(module, _BatchNorm) and (bn_frozen or f"{name}.weight" in frozen):
-                module.eval()
-
-    def trainable_groups(self) -> Iterator[tuple[int, list[tuple[str, nn.Parameter]]]]:
-        """Number and named parameters of each layer group that has something to train."""
-        parameters = dict(self.named_parameters())
-        for number, names in enumerate(self.group_names):
-            trainable = [(name, parameters[name]) for name in names if parameters[name].requires_grad]
-            if trainable:
-                yield number, trainable
 
 
 def build_model(config: ModelConfig, num_outputs: int, seed: int) -> VisionModel:
