@@ -68,6 +68,7 @@ class TabularModel(Network):
     """
 
     body: TableBody
+    head: nn.Linear
 
     def __init__(
         self, shape: TableShape, config: ModelConfig, num_outputs: int, y_range: tuple[float, float] | None = None

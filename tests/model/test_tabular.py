@@ -18,7 +18,7 @@ def test_the_forward_pass_by_hand():
     """No hidden layers: embeddings side by side with the normed numbers, times the head's weights."""
     model = TabularModel(SHAPE, ModelConfig(name="mlp"), 1)
     model.eval()  # the norm of the numbers is then x / sqrt(1 + 1e-5)
-    first, second = (embedding.weight for embedding in model.body.embeddings)
+    first, second = model.body.embeddings.parameters()
     weight, bias = model.head.weight[0], model.head.bias[0]
     for row, (one, other) in enumerate(CODES.tolist()):
         features = torch.cat([first[one], second[other], NUMBERS[row] / (1 + 1e-5) ** 0.5])
@@ -67,7 +67,7 @@ def test_the_seed_decides_and_the_global_generator_is_left_alone():
 
 def test_vectors_begin_small():
     model = build_tabular(TableShape((2000,), (9,), 0), CONFIG, 1, None, seed=0)
-    weight = model.body.embeddings[0].weight
+    (weight,) = model.body.embeddings.parameters()
     assert 0.19 < weight.abs().max().item() <= 0.2  # 2 / (9 + 1)
 
 
