@@ -15,6 +15,7 @@ from kgcv.data.resize import stored_edge
 from kgcv.engine.inputs import split_rows
 from kgcv.engine.randomness import epoch_draws, epoch_order, weighted_order
 from kgcv.engine.schedule import StageSchedule, cycle_epochs
+from kgcv.model.checkpoint import Geometry
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +47,7 @@ class StagePlan:
 
     index: int
     num_stages: int
-    image_size: int
-    edge: int
-    """Shortest edge of the stored copies."""
+    geometry: Geometry
     batch_size: int
     accumulate: int
     frozen_groups: int
@@ -125,8 +124,7 @@ def plan_stage(
     return StagePlan(
         index=index,
         num_stages=len(config.stages),
-        image_size=stage.image_size,
-        edge=stored_edge(stage.image_size, config.resize.ratio),
+        geometry=Geometry(stage.image_size, stored_edge(stage.image_size, config.resize.ratio), config.model.channels),
         batch_size=batch_size,
         accumulate=train.accumulate,
         frozen_groups=frozen,

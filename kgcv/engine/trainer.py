@@ -64,7 +64,6 @@ class Trainer:
     folder: FoldFolder
     reporter: Reporter
     should_stop: StopCheck
-    channels: int = 3
     progress: Progress = field(default_factory=Progress)
     ema: ModelEmaV3 | None = None
     optimizer: Optimizer | None = None
@@ -121,7 +120,7 @@ class Trainer:
         self.reporter.report(
             StageStarted(
                 stage=plan.index,
-                image_size=plan.image_size,
+                image_size=plan.geometry.image_size,
                 batch_size=plan.batch_size,
                 num_epochs=plan.num_epochs,
                 steps_per_epoch=plan.steps_per_epoch,
@@ -195,7 +194,7 @@ class Trainer:
             images_per_second=pace.num_images / pace.seconds,
             is_best=is_best,
         )
-        progress.record(event, plan.image_size)
+        progress.record(event, plan.geometry.image_size)
         if is_best:
             card = self._card(plan, event.epoch, scores.get(self.metrics[0].name))
             self.folder.write_best(self.model_in_use, card, scores)
@@ -238,9 +237,7 @@ class Trainer:
         return WeightsCard(
             task=self.objective.task,
             class_names=self.samples.class_names,
-            image_size=plan.image_size,
-            edge=plan.edge,
-            channels=self.channels,
+            geometry=plan.geometry,
             stage=plan.index,
             epoch=epoch,
             metric=self.metrics[0].name,

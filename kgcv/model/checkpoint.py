@@ -16,8 +16,19 @@ from kgcv.errors import CheckpointError, listed
 from kgcv.files import atomic_path
 from kgcv.model.network import Network
 
-FORMAT = 1
+FORMAT = 2
 """Raised when the content of a checkpoint changes so that older code cannot read it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """How images become what the network sees."""
+
+    image_size: int
+    """Side of the square that the network sees, in pixels."""
+    edge: int
+    """Shortest edge to which images are scaled before the square is cut, in pixels."""
+    channels: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +37,8 @@ class WeightsCard:
 
     task: Task
     class_names: tuple[str, ...]
-    image_size: int
-    """Side of the square the network saw when these weights were validated, in pixels."""
-    edge: int
-    """Shortest edge to which images were scaled before the square was cut, in pixels."""
-    channels: int
+    geometry: Geometry
+    """That of the validation of these weights."""
     stage: int
     epoch: int
     metric: str
@@ -61,7 +69,8 @@ def read_card(path: Path) -> WeightsCard:
     values = json.loads(text)
     if values.pop("format") != FORMAT:
         raise CheckpointError(f"{path}: was written by another version of kgcv")
-    return WeightsCard(**{**values, "class_names": tuple(values["class_names"])})
+    typed = {"class_names": tuple(values["class_names"]), "geometry": Geometry(**values["geometry"])}
+    return WeightsCard(**{**values, **typed})
 
 
 def load_weights(path: Path, model: Network) -> None:

@@ -61,8 +61,8 @@ def predict_images(run: RunFolder, paths: Sequence[Path], fold: int | None = Non
 
 def _predict(run: RunFolder, paths: Sequence[Path], fold: int) -> Predictions:
     trained = load_trained(run, fold)
-    card = trained.card
-    source = OriginalImages(tuple(paths), card.channels, scaling_of(trained.config.resize, card.edge))
+    card, geometry = trained.card, trained.card.geometry
+    source = OriginalImages(tuple(paths), geometry.channels, scaling_of(trained.config.resize, geometry.edge))
     values = trained.predictor(source, Silent(), never_stop).predict(np.arange(len(paths)))
     return Predictions(tuple(map(str, paths)), card.class_names, values, card.task)
 

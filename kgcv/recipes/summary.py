@@ -24,6 +24,6 @@ def summarize_config(config: Config, stage: int) -> ModelSummary:
     objective = build_objective(config, load_labelled(config)[1])
     model = build_network(config, objective)
     plan = plan_stage(config, stage, num_train=2, num_groups=model.num_groups)
-    check_image_size(config.model.name, model.body, config.model.channels, plan.image_size)
+    check_image_size(config.model.name, model.body, config.model.channels, plan.geometry.image_size)
     model.freeze(plan.frozen_groups)
-    return summarize(model, config.model.channels, plan.image_size)
+    return summarize(model, config.model.channels, plan.geometry.image_size)

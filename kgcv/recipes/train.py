@@ -165,7 +165,6 @@ def build_trainer(bench: Workbench, folder: FoldFolder, fold: int) -> Trainer:
         folder=folder,
         reporter=bench.reporter,
         should_stop=bench.should_stop,
-        channels=bench.config.model.channels,
     )
 
 
@@ -180,7 +179,7 @@ def _finish_fold(bench: Workbench, trainer: Trainer, fold: int) -> FoldResult:
     folder, samples = trainer.folder, trainer.samples
     card = read_card(folder.best_weights)
     load_weights(folder.best_weights, bench.model)
-    inputs = bench.image_inputs(card.image_size, card.edge)
+    inputs = bench.image_inputs(card.geometry)
     batch_size = bench.plan(card.stage, fold).batch_size
     predictor = Predictor(
         bench.model, bench.objective, inputs, batch_size, bench.runtime, should_stop=bench.should_stop

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from kgcv.config.schema import Config
 from kgcv.data.images import ImageSource
 from kgcv.engine.inference import Predictor
-from kgcv.engine.inputs import ImageInputs
 from kgcv.engine.runtime import Runtime, resolve_runtime
 from kgcv.errors import CheckpointError
 from kgcv.events import Reporter, StopCheck
 from kgcv.model.checkpoint import WeightsCard, load_weights, read_card
 from kgcv.model.heads import Objective
-from kgcv.model.vision import VisionModel, normalization
+from kgcv.model.vision import VisionModel
 from kgcv.recipes.run_folder import RunFolder
-from kgcv.recipes.workbench import build_network
+from kgcv.recipes.workbench import build_network, image_inputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +28,9 @@ class TrainedModel:
     runtime: Runtime
 
     def predictor(self, source: ImageSource, reporter: Reporter, should_stop: StopCheck) -> Predictor:
-        """Predicts images of `source`, whose copies have the shortest edge `card.edge`."""
+        """Predicts images of `source`, whose copies have the shortest edge `card.geometry.edge`."""
         stage = self.config.stages[self.card.stage]
-        normal = normalization(self.model.body, self.card.channels)
-        inputs = ImageInputs(source, self.card.edge, self.card.image_size, normal, self.runtime)
+        inputs = image_inputs(self.model, source, self.card.geometry, self.runtime)
         batch_size = stage.batch_size or self.config.train.batch_size
         return Predictor(self.model, self.objective, inputs, batch_size, self.runtime, reporter, should_stop)
 

@@ -147,7 +147,7 @@ class PartImages:
         """
         weights = self.run.fold(fold).best_weights
         card = read_card(weights)
-        store = self._open_store(card.image_size)
+        store = self._open_store(card.geometry.image_size)
         rows = np.arange(len(self.samples)) if self.part == "test" else np.flatnonzero(self.folds == fold)
         readable = [row for row in rows if self.samples.ids[row] not in store.left_out]
         return FoldImages(

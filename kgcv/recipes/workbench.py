@@ -19,6 +19,7 @@ from kgcv.engine.runtime import Runtime, resolve_runtime
 from kgcv.engine.samples import Samples
 from kgcv.errors import DataError, listed
 from kgcv.events import Message, Reporter, StopCheck
+from kgcv.model.checkpoint import Geometry
 from kgcv.model.heads import Objective
 from kgcv.model.vision import VisionModel, build_model, check_image_size, normalization
 from kgcv.model.weights import load_starting_weights
@@ -38,6 +39,12 @@ def choose_metrics(config: Config, task: Task, class_names: Sequence[str]) -> tu
 def build_network(config: Config, objective: Objective) -> VisionModel:
     """The model of `config` with random weights, the same in every process."""
     return build_model(config.model, objective.num_outputs, number_from(config.train.seed, Purpose.INIT))
+
+
+def image_inputs(model: VisionModel, source: ImageSource, geometry: Geometry, runtime: Runtime) -> ImageInputs:
+    """Inputs from `source`, whose copies have the shortest edge `geometry.edge`."""
+    normal = normalization(model.body, geometry.channels)
+    return ImageInputs(source, geometry.edge, geometry.image_size, normal, runtime)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,17 +106,16 @@ class Workbench:
             soft_targets=self.soft_targets,
         )
 
-    def image_inputs(self, image_size: int, edge: int) -> ImageInputs:
+    def image_inputs(self, geometry: Geometry) -> ImageInputs:
         """Inputs from the training images at a size."""
-        normal = normalization(self.model.body, self.config.model.channels)
-        return ImageInputs(self.sources[image_size], edge, image_size, normal, self.runtime)
+        return image_inputs(self.model, self.sources[geometry.image_size], geometry, self.runtime)
 
     def stage_inputs(self, plan: StagePlan, fold: int) -> Inputs:
         """What a stage trains and validates on: images, or precomputed features."""
-        images = self.image_inputs(plan.image_size, plan.edge)
+        images = self.image_inputs(plan.geometry)
         if not plan.precompute:
             return images
-        spec = store_spec(self.config, "train", plan.image_size)
+        spec = store_spec(self.config, "train", plan.geometry.image_size)
         cache = FeatureCache(spec.folder, store_signature(self.dataset.samples, spec))
         rows = np.sort(np.concatenate([self.train_rows(fold), self.valid_rows(fold)]))
         return precompute_features(self.model, images, rows, cache, self.reporter, self.should_stop)

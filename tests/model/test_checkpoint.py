@@ -9,15 +9,13 @@ from safetensors.torch import load_file, save_file
 from kgcv.config.schema import ModelConfig
 from kgcv.errors import CheckpointError
 from kgcv.model import checkpoint
-from kgcv.model.checkpoint import WeightsCard, load_weights, read_card, read_state, save_state, save_weights
+from kgcv.model.checkpoint import Geometry, WeightsCard, load_weights, read_card, read_state, save_state, save_weights
 from kgcv.model.vision import VisionModel, build_model
 
 CARD = WeightsCard(
     task="single",
     class_names=("cat", "hund, größer"),
-    image_size=64,
-    edge=83,
-    channels=3,
+    geometry=Geometry(image_size=64, edge=83, channels=3),
     stage=1,
     epoch=6,
     metric="log_loss",

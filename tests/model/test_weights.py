@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from kgcv.config.schema import ModelConfig
 from kgcv.errors import CheckpointError
 from kgcv.model import weights
-from kgcv.model.checkpoint import WeightsCard, save_weights
+from kgcv.model.checkpoint import Geometry, WeightsCard, save_weights
 from kgcv.model.vision import VisionModel, build_model
 from kgcv.model.weights import adapt_channels, load_starting_weights, read_weights
 
@@ -44,7 +44,7 @@ def write(path: Path, tensors: dict[str, Tensor]) -> Path:
 def write_run(folder: Path, model: VisionModel, num_classes: int) -> Path:
     """A run folder that has nothing but its best weights."""
     names = tuple(f"class {number}" for number in range(num_classes))
-    card = WeightsCard("single", names, 64, 83, 3, 0, 0, "accuracy", 0.5)
+    card = WeightsCard("single", names, Geometry(64, 83, 3), 0, 0, "accuracy", 0.5)
     save_weights(folder / "fold0" / "best.safetensors", model, card)
     return folder
 

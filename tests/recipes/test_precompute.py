@@ -46,7 +46,7 @@ def test_features_are_the_bodys_outputs_for_the_plain_squares(config: Config) ->
     bench = bench_of(config)
     features = features_of(bench).features
     plan = bench.plan(0, fold=0)
-    images = bench.image_inputs(plan.image_size, plan.edge)
+    images = bench.image_inputs(plan.geometry)
     rows = np.arange(20)
     from kgcv.data.loader import BatchRequest
 
