@@ -127,7 +127,10 @@ def test_a_stages_keys_come_before_those_of_the_run():
     assert (first.batch_size, second.batch_size) == (10, 8)
     assert (first.augment.preset, second.augment) == ("basic", own)
     assert (first.schedule.kind, second.schedule.kind) == ("flat_cosine", "one_cycle")
-    assert (first.geometry.edge, second.edge) == (73, 115)  # floor(64 * 1.15) and 100 * 1.15 without a rounding error
+    assert (first.geometry.edge, second.geometry.edge) == (
+        73,
+        115,
+    )  # floor(64 * 1.15) and 100 * 1.15 without a rounding error
     assert (first.accumulate, first.seed) == (2, 5)
     assert first.schedule.cycle_steps == (5,)
     assert second.schedule.cycle_steps == (7, 7)  # 13 batches of 8 make 7 steps of two
