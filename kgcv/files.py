@@ -1,4 +1,4 @@
-"""Files that are whole or absent: atomic writes, hashes, archives that cannot write outside their folder."""
+"""Files that are whole or absent: atomic writes, hashes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import hashlib
 import json
 import os
 import secrets
-import tarfile
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -88,29 +86,3 @@ def point_latest(folder: Path) -> None:
     temporary = folder.with_name(f".latest.{secrets.token_hex(4)}")
     temporary.symlink_to(folder.name)
     temporary.replace(folder.with_name("latest"))
-
-
-def unpack(archive: Path, folder: Path) -> None:
-    """Unpack a zip or tar archive into `folder`; nothing is written outside it.
-
-    Raises:
-        DataError: not an archive, damaged, or a member would land outside `folder`.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        if zipfile.is_zipfile(archive):
-            _unpack_zip(archive, folder)
-        else:
-            with tarfile.open(archive) as tar:
-                tar.extractall(folder, filter="data")
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
-        raise DataError(f"{archive}: cannot be unpacked: {error}") from error
-
-
-def _unpack_zip(archive: Path, folder: Path) -> None:
-    root = folder.resolve()
-    with zipfile.ZipFile(archive) as content:
-        for name in content.namelist():
-            if not (root / name).resolve().is_relative_to(root):
-                raise DataError(f"{archive}: member {name!r} would be written outside {folder}")
-        content.extractall(root)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -112,3 +117,27 @@ def change() -> Callable[..., Config]:
         return config
 
     return changed
+
+
+def _load_loopback() -> ModuleType:
+    """The stand-in for Kaggle, by its path: it serves the tests of several rooms, and `tests` is no package."""
+    spec = importlib.util.spec_from_file_location("loopback_kaggle", Path(__file__).with_name("kaggle") / "loopback.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def kaggle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A LoopbackKaggle that runs, and an environment in which `connect()` and programs reach it with a good key.
+
+    Its competition is `leaf-disease`; see tests/kaggle/loopback.py.
+    """
+    for name in [name for name in os.environ if name.upper().startswith(("KAGGLE_", "VERBOSE", "XDG_CONFIG"))]:
+        monkeypatch.delenv(name)
+    with _load_loopback().LoopbackKaggle() as server:
+        for name, value in server.environment(tmp_path / "home").items():
+            monkeypatch.setenv(name, value)
+        yield server

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import kgcv
-from kgcv.config.keys import is_list, is_section, item_type, keys_of
+from kgcv.config.keys import keys_of, sections_in
 from kgcv.config.load import dump_config, load_config
 from kgcv.config.schema import Config
 
@@ -62,8 +62,7 @@ def test_the_overrides_a_shipped_config_names_work(path: Path) -> None:
 def _sections(section: type[Any] = Config) -> Iterator[type[Any]]:
     yield section
     for kind in keys_of(section).values():
-        inner = item_type(kind) if is_list(kind) else kind
-        if is_section(inner):
+        for inner in sections_in(kind):
             yield from _sections(inner)
 
 

@@ -1,7 +1,3 @@
-import io
-import tarfile
-import zipfile
-
 import pytest
 
 from kgcv.errors import DataError
@@ -11,7 +7,6 @@ from kgcv.files import (
     hash_json,
     point_latest,
     read_json,
-    unpack,
     write_bytes,
     write_json,
     write_text,
@@ -86,49 +81,3 @@ def test_latest_points_to_the_newest_and_moves_with_its_folder(tmp_path):
     assert latest.resolve().name == "two"
     assert str(latest.readlink()) == "two"
     assert names(tmp_path / "moved") == ["latest", "one", "two"]
-
-
-def write_zip(path, name):
-    with zipfile.ZipFile(path, "w") as content:
-        content.writestr(name, "x")
-
-
-def write_tar(path, name):
-    with tarfile.open(path, "w:gz") as content:
-        member = tarfile.TarInfo(name)
-        member.size = 1
-        content.addfile(member, io.BytesIO(b"x"))
-
-
-@pytest.mark.parametrize("write", [write_zip, write_tar])
-def test_archives_are_unpacked(tmp_path, write):
-    write(tmp_path / "archive", "a/b.txt")
-    unpack(tmp_path / "archive", tmp_path / "out")
-    assert (tmp_path / "out" / "a" / "b.txt").read_text() == "x"
-
-
-@pytest.mark.parametrize("write", [write_zip, write_tar])
-@pytest.mark.parametrize("name", ["../evil.txt", "a/../../evil.txt", "{root}/evil.txt"])
-def test_archives_cannot_write_outside_their_folder(tmp_path, write, name):
-    write(tmp_path / "archive", name.format(root=tmp_path))
-    # An absolute name in a tar is taken below the folder; all others are refused.
-    try:
-        unpack(tmp_path / "archive", tmp_path / "out")
-    except DataError as error:
-        assert "archive" in str(error)
-    assert not (tmp_path / "evil.txt").exists()
-
-
-def test_a_link_out_of_the_folder_is_refused(tmp_path):
-    with tarfile.open(tmp_path / "a.tar", "w") as content:
-        member = tarfile.TarInfo("link")
-        member.type, member.linkname = tarfile.SYMTYPE, "../.."
-        content.addfile(member)
-    with pytest.raises(DataError, match=r"a\.tar: cannot be unpacked"):
-        unpack(tmp_path / "a.tar", tmp_path / "out")
-
-
-def test_a_damaged_archive_is_named(tmp_path):
-    (tmp_path / "a.zip").write_bytes(b"no archive")
-    with pytest.raises(DataError, match=r"a\.zip: cannot be unpacked"):
-        unpack(tmp_path / "a.zip", tmp_path / "out")

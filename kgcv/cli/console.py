@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 import click
 
-from kgcv.cli.lines import Clock, Narrator
+from kgcv.cli.lines import Clock, Narrator, format_amount
 from kgcv.events import Event, Message, RunStarted, StepDone, TaskAdvanced, TaskStarted
 
 INTERVAL_SECONDS = 10.0
@@ -18,8 +18,14 @@ INTERVAL_SECONDS = 10.0
 
 
 def print_result(as_json: bool, value: Any, text: str) -> None:
-    """Print a command's result on stdout: `value` as JSON, or `text` for people."""
-    click.echo(json.dumps(value, indent=2) if as_json else text)
+    """Print a command's result on stdout: `value` as JSON (dates in ISO form), or `text` for people."""
+    click.echo(json.dumps(value, indent=2, default=_as_json) if as_json else text)
+
+
+def _as_json(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
 class PlainReporter:
@@ -50,7 +56,7 @@ class PlainReporter:
         self._done += amount
         if self._clock() - self._last_line >= INTERVAL_SECONDS:
             self._last_line = self._clock()
-            self._write(f"{self._job.name}: {self._done}/{self._job.total} {self._job.unit}")
+            self._write(f"{self._job.name}: {format_amount(self._done, self._job.total, self._job.unit)}")
 
     def _write(self, line: str) -> None:
         self._stream.write(line + "\n")

@@ -29,6 +29,18 @@ def format_number(number: float | None) -> str:
     return f"{number:.4f}" if abs(number) < 1000 else f"{number:.4g}"
 
 
+def format_amount(done: int, total: int, unit: str) -> str:
+    """How much of a counted job is done: `40/100 images`; bytes as `12.3/300.0 MB`; a total of 0 is not known."""
+    if unit == "bytes":
+        return f"{done / 1e6:.1f}/{total / 1e6:.1f} MB" if total else f"{done / 1e6:.1f} MB"
+    return f"{done}/{total} {unit}"
+
+
+def format_total(amount: int, unit: str) -> str:
+    """`60 images`; bytes as `288.1 MB`."""
+    return f"{amount / 1e6:.1f} MB" if unit == "bytes" else f"{amount} {unit}"
+
+
 def epoch_cells(event: EpochDone, num_stages: int) -> list[tuple[str, str]]:
     """Column names and texts of one finished epoch; stages and epochs count from 1, as people do."""
     return [
@@ -92,6 +104,13 @@ class TimeLeft:
         return "" if seconds is None else f"{format_seconds(seconds)} left"
 
 
+def _start_task(event: TaskStarted) -> str:
+    if event.unit == "bytes" and event.total == 0:
+        return f"{event.name}: size not known"
+    there = f", {format_total(event.done, event.unit)} are there" if event.unit == "bytes" and event.done else ""
+    return f"{event.name}: {format_total(event.total - event.done, event.unit)}{there}"
+
+
 class Narrator:
     """Turns events into self-contained lines, one an event, for pipes and log files."""
 
@@ -109,7 +128,7 @@ class Narrator:
             case EpochDone():
                 return self._epoch(event)
             case TaskStarted():
-                return f"{event.name}: {event.total - event.done} {event.unit}"
+                return _start_task(event)
             case TaskDone():
                 return f"{event.name}: {event.summary or 'done'}"
             case Message():

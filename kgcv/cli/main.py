@@ -16,7 +16,12 @@ from kgcv.cli.blend import blend
 from kgcv.cli.check import check
 from kgcv.cli.config import config
 from kgcv.cli.decide import decide
+from kgcv.cli.download import download
+from kgcv.cli.features import features
 from kgcv.cli.folds import folds
+from kgcv.cli.kaggle import kaggle
+from kgcv.cli.leaderboard import leaderboard
+from kgcv.cli.ledger import ledger
 from kgcv.cli.lr_find import lr_find
 from kgcv.cli.options import RUN_FOLDER
 from kgcv.cli.predict_one import predict_one
@@ -121,15 +126,20 @@ def main() -> None:
 
 for _command in (
     sample,
+    download,
     check,
     folds,
     resize,
+    features,
     lr_find,
     train,
     tta,
     decide,
     blend,
     submit,
+    ledger,
+    leaderboard,
+    kaggle,
     predict_one,
     runs,
     summary,

@@ -50,3 +50,13 @@ progress_option = click.option(
     help="Progress on stderr. auto: a bar on a terminal, plain lines elsewhere.",
 )
 """How to show progress, as `progress: str`."""
+
+ledger_option = click.option(
+    "--ledger",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("runs/submissions.jsonl"),
+    show_default=True,
+    envvar="KGCV_LEDGER",
+    help="The file with a line for each submission.",
+)
+"""The ledger, as `ledger: Path`."""

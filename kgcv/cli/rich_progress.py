@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Column
 
-from kgcv.cli.lines import Clock, Narrator, epoch_cells, format_number, format_seconds, table_row
+from kgcv.cli.lines import Clock, Narrator, epoch_cells, format_amount, format_number, format_seconds, table_row
 from kgcv.events import (
     EpochDone,
     Event,
@@ -39,6 +39,7 @@ class RichReporter:
         self._job: TaskID | None = None
         self._job_start = 0.0
         self._job_done_before = 0
+        self._job_unit = ""
 
     def __enter__(self) -> RichReporter:
         """Start the display."""
@@ -76,7 +77,12 @@ class RichReporter:
     def _start_job(self, event: TaskStarted) -> None:
         self._finish_job(None)
         self._job_start, self._job_done_before = self._clock(), event.done
-        self._job = self._progress.add_task(event.name, total=event.total, completed=event.done, details=event.unit)
+        self._job_unit = event.unit
+        details = "" if event.unit == "bytes" else event.unit
+        # A total of 0 is not known; without one the bar only moves to and fro.
+        self._job = self._progress.add_task(
+            event.name, total=event.total or None, completed=event.done, details=details
+        )
 
     def _advance_job(self, amount: int) -> None:
         if self._job is None:
@@ -84,9 +90,14 @@ class RichReporter:
         self._progress.advance(self._job, amount)
         task = next(task for task in self._progress.tasks if task.id == self._job)
         done, total = int(task.completed), int(task.total or 0)
-        new = max(done - self._job_done_before, 1)
-        left = (self._clock() - self._job_start) / new * (total - done)
-        self._progress.update(self._job, details=f"{done}/{total}  {format_seconds(left)} left")
+        new, seconds = max(done - self._job_done_before, 1), self._clock() - self._job_start
+        left = f"{format_seconds(seconds / new * (total - done))} left" if total else ""
+        if self._job_unit == "bytes":
+            speed = f"{new / 1e6 / max(seconds, 1e-9):.1f} MB/s"
+            details = f"{format_amount(done, total, 'bytes')}  {speed}  {left}"
+        else:
+            details = f"{done}/{total}  {left}"
+        self._progress.update(self._job, details=details)
 
     def _finish_job(self, line: str | None) -> None:
         if self._job is not None:

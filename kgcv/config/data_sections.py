@@ -1,4 +1,4 @@
-"""The sections `data`, `split` and `resize`: the images, which of them validate, and their smaller copies."""
+"""The sections `data`, `split` and `resize`: the samples, which of them validate, and smaller copies of images."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Le, MinLen
 
-from kgcv.config.bounds import STRICT, Fraction, Seed, WrongKeysError
+from kgcv.config.bounds import STRICT, AtLeastOne, Count, Fraction, Seed, WrongKeysError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +78,8 @@ class DataConfig:
 
     root: str
     """Folder that holds everything below; a symbolic link is fine."""
+    kind: Literal["images", "table"] = "images"
+    """What a sample is: an image, or a row of a table."""
     train: TrainSourceConfig = field(default_factory=TrainSourceConfig)
     """Where the labelled images are and where their labels come from."""
     test: TestSourceConfig | None = None
@@ -86,6 +88,20 @@ class DataConfig:
     """CSV file below `root` that shows the ids, columns and order of a submission."""
     task: Literal["auto", "single", "multi", "regression"] = "auto"
     """`single`: one class an image; `multi`: any number; `regression`: numbers; `auto`: by the labels."""
+    tables: dict[str, str] = field(default_factory=dict)
+    """`kind: table`: CSV files below `root` (`.gz` too), each with a name. `train` and `test` hold the rows to learn
+    from and to predict, together the table `rows`; one file may have several names."""
+    target: str | None = None
+    """`kind: table`: column of `train` to predict."""
+    id_column: str | None = None
+    """`kind: table`: column with the ids of the rows to predict; where `train` lacks it, its rows are numbered from
+    1."""
+    date_column: str | None = None
+    """`kind: table`: column of `rows` with the date of each, for splits, events and windows in time."""
+    missing_words: tuple[str, ...] = ()
+    """`kind: table`: texts that mean a missing value (`NA`), as the empty cell does."""
+    cache: str = "cache"
+    """`kind: table`: folder of the tables that `features` makes, from the working directory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,8 +110,9 @@ class SplitConfig:
 
     __pydantic_config__ = STRICT
 
-    kind: Literal["holdout", "folds", "folder", "column"] = "holdout"
-    """`holdout`: some drawn; `folds`: each part in turn; `folder`: a folder; `column`: told by a CSV."""
+    kind: Literal["holdout", "folds", "folder", "column", "last_days", "forward"] = "holdout"
+    """`holdout`: some drawn; `folds`: each part in turn; `folder`: a folder; `column`: told by a CSV, or a column of
+    the table. Of rows with dates, `last_days`: the last ones; `forward`: folds of later and later days."""
     valid_fraction: Fraction = 0.2
     """`holdout`: part of the training images that validates."""
     stratify: Literal["auto", "yes", "no"] = "auto"
@@ -110,7 +127,12 @@ class SplitConfig:
     seed: Seed = 42
     """`holdout`, `folds`: seed of the draw."""
     num_folds: Annotated[int, Ge(2)] = 5
-    """`folds`: number of folds."""
+    """`folds`, `forward`: number of folds."""
+    days: AtLeastOne | None = None
+    """`last_days`, `forward`: days that a fold validates on; the last fold has the last ones. As many as the rows to
+    predict span is a good number."""
+    gap_days: Count = 0
+    """`last_days`, `forward`: days before those in which no row trains."""
     folder: str = "valid"
     """`folder`: folder of the validation images below `data.root`, labelled as the training images are."""
     column: str = "valid"

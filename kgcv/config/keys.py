@@ -21,7 +21,7 @@ def _bare(hint: Any) -> Any:
     """`hint` without its bounds and without `| None`."""
     if get_origin(hint) is Annotated:
         return _bare(get_args(hint)[0])
-    if get_origin(hint) in (Union, types.UnionType):
+    if is_union(hint) and types.NoneType in get_args(hint):
         (hint,) = (part for part in get_args(hint) if part is not types.NoneType)
         return _bare(hint)
     return hint
@@ -37,17 +37,56 @@ def is_list(kind: Any) -> bool:
     return get_origin(kind) is tuple
 
 
+def is_union(kind: Any) -> bool:
+    """Whether a type of the schema is one of several sections, which `step` tells apart."""
+    return get_origin(kind) in (Union, types.UnionType)
+
+
 def item_type(kind: Any) -> Any:
     """The type of the items of a list."""
     return _bare(get_args(kind)[0])
 
 
+def members(union: Any) -> dict[str, Any]:
+    """The sections that a union is made of, by the word in `step` that chooses each."""
+    return {choices(keys_of(section)["step"])[0]: section for section in get_args(union)}
+
+
+def sections_in(kind: Any) -> Iterator[type[Any]]:
+    """The sections that stand at a key of type `kind`: it or its items, or what they may be."""
+    inner = item_type(kind) if is_list(kind) else kind
+    if is_union(inner):
+        yield from members(inner).values()
+    elif is_section(inner):
+        yield inner
+
+
 def type_at(path: KeyPath) -> Any:
-    """The schema's type at `path`, which must exist; the numbers in it are not looked at."""
+    """The schema's type at `path`, which must exist; the numbers in it are not looked at.
+
+    Behind the number of an entry that may be one of several sections stands the word that chooses it.
+    """
     kind: Any = Config
     for part in path:
-        kind = item_type(kind) if is_list(kind) else keys_of(kind)[str(part)]
+        kind = _below(kind, part)
     return kind
+
+
+def without_words(path: KeyPath) -> KeyPath:
+    """`path` without the words that choose sections, which are no keys."""
+    kind: Any = Config
+    kept: KeyPath = ()
+    for part in path:
+        kept = kept if is_union(kind) else (*kept, part)
+        kind = _below(kind, part) if is_list(kind) or is_union(kind) or is_section(kind) else None
+    return kept
+
+
+def _below(kind: Any, part: str | int) -> Any:
+    """The type at the key or entry `part` of `kind`; None for a key that it does not have."""
+    if is_list(kind):
+        return item_type(kind)
+    return (members(kind) if is_union(kind) else keys_of(kind)).get(str(part))
 
 
 def choices(kind: Any) -> tuple[str, ...]:
@@ -73,6 +112,8 @@ def wrap_single_values(tree: Any, kind: Any = Config) -> Any:
     """
     if is_list(kind):
         return _wrap_list(tree, item_type(kind))
+    if isinstance(tree, dict) and is_union(kind):
+        kind = members(kind).get(str(tree.get("step")))
     if isinstance(tree, dict) and is_section(kind):
         known = keys_of(kind)
         return {key: wrap_single_values(value, known[key]) if key in known else value for key, value in tree.items()}

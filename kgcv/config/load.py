@@ -140,7 +140,7 @@ def _with_single_values(schema: Any) -> Any:
         return [_with_single_values(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    if schema.get("type") == "array" and "$ref" not in schema["items"]:
+    if schema.get("type") == "array" and not {"$ref", "oneOf"} & schema["items"].keys():
         array = {key: schema[key] for key in ("type", "items", "minItems") if key in schema}
         rest = {key: value for key, value in schema.items() if key not in array}
         return {"anyOf": [schema["items"], array], **rest}

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from kgcv.config.bounds import WrongKeysError
-from kgcv.config.keys import choices, keys_of, paths_of, type_at
+from kgcv.config.keys import choices, is_union, keys_of, members, paths_of, type_at, without_words
 from kgcv.config.yaml_source import KeyPath, dotted
 from kgcv.errors import listed
 
@@ -36,6 +36,10 @@ _SWITCH_WORDS = {"on", "yes", "y", "true", "off", "no", "n", "false"}
 
 def explained(found: ErrorDetails) -> Iterator[tuple[KeyPath, str]]:
     """The path and the text of each problem in one of pydantic's errors."""
+    yield from ((without_words(path), text) for path, text in _explained(found))
+
+
+def _explained(found: ErrorDetails) -> Iterator[tuple[KeyPath, str]]:
     path, value, context = found["loc"], found["input"], found.get("ctx", {})
     match found["type"]:
         case "value_error" if isinstance(context["error"], WrongKeysError):
@@ -44,10 +48,10 @@ def explained(found: ErrorDetails) -> Iterator[tuple[KeyPath, str]]:
             yield path, _unknown_key(path)
         case "missing":
             yield path, "required, but not given"
-        case "literal_error":
-            yield path, _unknown_word(choices(type_at(path)), value)
+        case "literal_error" | "union_tag_not_found" | "union_tag_invalid":
+            yield _unknown_choice(path, value)
+        # Pydantic counts only entries without problems of their own, which are reported anyway.
         case "too_short" | "string_too_short":
-            # Pydantic counts only entries without problems of their own, which are reported anyway.
             if not value:
                 yield path, "must not be empty"
         case kind if kind in _BOUNDS:
@@ -79,6 +83,17 @@ def _unknown_word(known: tuple[str, ...], value: Any) -> str:
     guess = nearest(value, known) if isinstance(value, str) else None
     advice = f"; did you mean {guess!r}?" if guess else ""
     return f"must be one of {', '.join(known)}, got {_shown(value)}{advice}"
+
+
+def _unknown_choice(path: KeyPath, value: Any) -> tuple[KeyPath, str]:
+    """What is wrong with a word that is none of those allowed, or with a section whose word is."""
+    kind = type_at(path)
+    if not is_union(kind):
+        return path, _unknown_word(choices(kind), value)
+    known = tuple(members(kind))
+    if "step" not in value:
+        return path, f"has no step; it must be one of {', '.join(known)}"
+    return (*path, "-", "step"), _unknown_word(known, value["step"])
 
 
 def _unfit(kind: str, value: Any) -> str:

@@ -11,6 +11,7 @@ from itertools import pairwise
 
 from kgcv.config.schema import Config, StageConfig
 from kgcv.config.scopes import Finding
+from kgcv.config.table_rules import TABLE_RULES
 
 FORMATS = {
     "single": ("auto", "probabilities", "probability", "label", "index"),
@@ -37,6 +38,8 @@ def contradictions(config: Config, broken: Collection[str] = ()) -> Iterator[Fin
 def _source_of_columns(config: Config) -> Iterator[Finding]:
     split = config.split
     if split.train_on_all or split.file is not None or config.data.train.labels is not None:
+        return
+    if config.data.kind == "table":  # whose columns may say it
         return
     text = "needs a CSV file; give split.file or data.train.labels"
     if split.kind == "column":
@@ -182,5 +185,6 @@ _RULES: tuple[tuple[Callable[[Config], Iterator[Finding]], tuple[str, ...]], ...
     (_cycles, ("stages", "train")),
     (_layer_groups, ("stages", "model")),
     (_precompute, ("stages", "augment", "train", "model")),
+    *TABLE_RULES,
 )
 """Each rule and the sections it reads."""

@@ -22,19 +22,26 @@ from kgcv.config.data_sections import (
     TestSourceConfig,
     TrainSourceConfig,
 )
+from kgcv.config.feature_steps import FeatureStep
+from kgcv.config.table_sections import ColumnsConfig, KnownAnswerConfig, RowsConfig, TargetConfig
 from kgcv.config.training_sections import AugmentConfig, ModelConfig, StageConfig, TrainConfig
 
 __all__ = [
     "AugmentConfig",
+    "ColumnsConfig",
     "Config",
     "DataConfig",
     "DecisionConfig",
+    "FeatureStep",
+    "KnownAnswerConfig",
     "ModelConfig",
     "ResizeConfig",
+    "RowsConfig",
     "Schedule",
     "SplitConfig",
     "StageConfig",
     "SubmissionConfig",
+    "TargetConfig",
     "Task",
     "TestSourceConfig",
     "TrainConfig",
@@ -57,6 +64,14 @@ class Config:
     """Backbone and head."""
     stages: Annotated[tuple[StageConfig, ...], MinLen(1)]
     """The stages of training, in their order."""
+    features: tuple[FeatureStep, ...] = ()
+    """`data.kind: table`: the steps that make columns, in their order."""
+    columns: ColumnsConfig = field(default_factory=ColumnsConfig)
+    """`data.kind: table`: which columns the network sees."""
+    target: TargetConfig = field(default_factory=TargetConfig)
+    """`data.kind: table`: in what form the target is learned."""
+    rows: RowsConfig = field(default_factory=RowsConfig)
+    """`data.kind: table`: which rows are learned from, and which are answered by a rule."""
     split: SplitConfig = field(default_factory=SplitConfig)
     """Which samples validate."""
     resize: ResizeConfig = field(default_factory=ResizeConfig)

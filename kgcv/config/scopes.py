@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from kgcv.config.schema import AugmentConfig, Config
+from kgcv.config.table_scopes import keys_of_other_kind
 from kgcv.config.yaml_source import KeyPath
 
 Finding = tuple[KeyPath, str]
@@ -39,6 +40,10 @@ def _draws_groups(config: Config) -> bool:
     return config.split.group_column is not None and _draws(config)
 
 
+def _goes_by_days(config: Config) -> bool:
+    return config.split.kind in ("last_days", "forward") and not config.split.train_on_all
+
+
 def _may_have_tags(config: Config) -> bool:
     return config.data.task in ("multi", "auto")
 
@@ -62,9 +67,21 @@ _SCOPES = (
     Scope(("split.stratify", "split.seed", "split.group_column"), _DRAWN, _draws, ("split",)),
     Scope(
         ("split.num_folds",),
-        "split.kind: folds, and no split.train_on_all",
-        lambda c: c.split.kind == "folds" and _draws(c),
+        "split.kind: folds or forward, and no split.train_on_all",
+        lambda c: c.split.kind in ("folds", "forward") and not c.split.train_on_all,
         ("split",),
+    ),
+    Scope(
+        ("split.days", "split.gap_days"),
+        "split.kind: last_days or forward, and no split.train_on_all",
+        _goes_by_days,
+        ("split",),
+    ),
+    Scope(
+        ("target.log", "rows.predict"),
+        "data.task: regression",
+        lambda c: c.data.task == "regression",
+        ("data",),
     ),
     Scope(("split.folder",), "split.kind: folder", lambda c: c.split.kind == "folder", ("split",)),
     Scope(
@@ -197,8 +214,16 @@ _SCOPES = (
 def idle_keys(config: Config, broken: Collection[str] = ()) -> Iterator[Finding]:
     """Every key that does nothing in `config`, written or not, with what it would need.
 
-    Rules that read one of the `broken` sections are left out.
+    Of a section that does nothing as a whole, only the section is named. Rules that read one of the `broken`
+    sections are left out.
     """
+    found = dict([*_out_of_scope(config, broken), *keys_of_other_kind(config, broken)])
+    for path, text in found.items():
+        if not any(path[:depth] in found for depth in range(1, len(path))):
+            yield path, text
+
+
+def _out_of_scope(config: Config, broken: Collection[str]) -> Iterator[Finding]:
     for scope in _SCOPES:
         if not set(scope.reads) & set(broken) and not scope.acts(config):
             yield from ((tuple(key.split(".")), f"does nothing here; it needs {scope.needs}") for key in scope.keys)

@@ -147,8 +147,8 @@ class StageConfig:
 
     __pydantic_config__ = STRICT
 
-    image_size: AtLeastOne
-    """Side of the square the network sees, in pixels."""
+    image_size: AtLeastOne = 0
+    """Side of the square the network sees, in pixels; required for images, and tables have none."""
     lr: Annotated[tuple[Positive, ...], MinLen(1)]
     """Largest learning rate: one for all layer groups, or one each, from the stem to the head."""
     batch_size: AtLeastOne | None = None

@@ -28,7 +28,7 @@ class SampleTable:
 
     ids: tuple[str, ...]
     paths: tuple[Path, ...]
-    """The image of each sample, `data.root` joined."""
+    """The image of each sample, `data.root` joined; empty for rows of a table."""
     labels: tuple[tuple[str, ...], ...] | None = None
     """Label texts of each sample: one class, any number of tags, or a cell a label column; None for test."""
     label_columns: tuple[str, ...] = ()
@@ -39,6 +39,8 @@ class SampleTable:
     """Text of `split.group_column`."""
     weights: np.ndarray | None = None
     """`(N,)` float64, positive: `data.train.weight_column`."""
+    dates: np.ndarray | None = None
+    """`(N,)` datetime64[D], none missing: the day of each row of a table with `data.date_column`."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -48,12 +50,13 @@ class SampleTable:
         chosen = [int(row) for row in rows]
         return SampleTable(
             ids=tuple(self.ids[row] for row in chosen),
-            paths=tuple(self.paths[row] for row in chosen),
+            paths=tuple(self.paths[row] for row in chosen) if self.paths else (),
             labels=None if self.labels is None else tuple(self.labels[row] for row in chosen),
             label_columns=self.label_columns,
             split_marks=None if self.split_marks is None else tuple(self.split_marks[row] for row in chosen),
             groups=None if self.groups is None else tuple(self.groups[row] for row in chosen),
             weights=None if self.weights is None else self.weights[chosen],
+            dates=None if self.dates is None else self.dates[chosen],
         )
 
     def without(self, ids: Collection[str]) -> SampleTable:

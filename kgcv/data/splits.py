@@ -1,4 +1,4 @@
-"""Which samples validate: drawn, told by a folder, or read from a column; kept as a file in the run folder.
+"""Which samples validate: drawn, told by a folder, a column or dates; kept as a file in the run folder.
 
 Images that are the same byte for byte stay on one side, whatever decides, unless the user insists.
 """
@@ -9,7 +9,7 @@ import csv
 import io
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +21,12 @@ from kgcv.data.csv_table import read_csv_table
 from kgcv.data.draws import draw_folds, draw_holdout
 from kgcv.data.labels import LabelSet
 from kgcv.data.samples import SampleTable
+from kgcv.data.time_folds import deal_days
 from kgcv.errors import DataError, listed
 from kgcv.files import write_text
+
+TRAINS_COLUMN = "trains_from"
+"""Column of a stored split that goes forward in time."""
 
 FOLD_COLUMN = "fold"
 """A column of this name always holds fold numbers, so that a stored 0 is never taken for a mark."""
@@ -42,6 +46,9 @@ class Split:
     """`(N,)` int64 in [-1, num_folds): -1 trains in every fold."""
     num_folds: int
     """1 unless there are several."""
+    trains_from: np.ndarray | None = None
+    """`(N,)` int64 in [0, num_folds]: the first fold in which each sample trains, and it trains in all that follow;
+    num_folds: in none. Without it, samples train in every fold that they do not validate in."""
 
     def train_rows(self, fold: int) -> np.ndarray:
         """Rows that train in `fold`, `(M,)` int64, ascending.
@@ -49,7 +56,8 @@ class Split:
         Raises:
             DataError: there is no such fold.
         """
-        return np.flatnonzero(self.folds != self._known(fold))
+        is_training = self.folds != self._known(fold)
+        return np.flatnonzero(is_training if self.trains_from is None else is_training & (self.trains_from <= fold))
 
     def valid_rows(self, fold: int) -> np.ndarray:
         """Rows that validate in `fold`, `(M,)` int64, ascending.
@@ -90,7 +98,11 @@ def make_split(
     if config.train_on_all:
         return Split(np.full(len(samples), -1, dtype=np.int64), 1)
     links = () if config.allow_twins else twins
-    split = _told_split(samples, config, links) or _drawn_split(samples, labels, config, links)
+    if config.kind in ("last_days", "forward"):
+        assert samples.dates is not None, "the config's rules see to it"
+        split = Split(*deal_days(samples.dates, config))
+    else:
+        split = _told_split(samples, config, links) or _drawn_split(samples, labels, config, links)
     for fold in range(split.num_folds):
         for part, rows in (("training", split.train_rows(fold)), ("validation", split.valid_rows(fold))):
             if not len(rows):
@@ -107,11 +119,14 @@ def _describe_amount(samples: SampleTable, split: Split) -> str:
 
 
 def write_split(path: Path, ids: Sequence[str], split: Split) -> None:
-    """Write `split` as CSV with the columns `id` and `fold`, whole or not at all."""
+    """Write `split` as CSV with the columns `id` and `fold` (and `trains_from`), whole or not at all."""
+    columns = {"id": ids, FOLD_COLUMN: split.folds.tolist()}
+    if split.trains_from is not None:
+        columns[TRAINS_COLUMN] = split.trains_from.tolist()
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["id", FOLD_COLUMN])
-    writer.writerows(zip(ids, split.folds.tolist(), strict=True))
+    writer.writerow(columns)
+    writer.writerows(zip(*columns.values(), strict=True))
     write_text(path, text.getvalue())
 
 
@@ -121,7 +136,11 @@ def read_split(path: Path, ids: Sequence[str]) -> Split:
     Raises:
         DataError: the file is missing or damaged, or holds other ids.
     """
-    return _numbered(match_rows(read_csv_table(path), "id", FOLD_COLUMN, ids), FOLD_COLUMN)
+    table = read_csv_table(path)
+    split = _numbered(match_rows(table, "id", FOLD_COLUMN, ids), FOLD_COLUMN)
+    if TRAINS_COLUMN not in table.names:
+        return split
+    return replace(split, trains_from=_numbered(match_rows(table, "id", TRAINS_COLUMN, ids), TRAINS_COLUMN).folds)
 
 
 def read_folds(path: Path, ids: Sequence[str]) -> np.ndarray:

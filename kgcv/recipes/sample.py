@@ -17,9 +17,10 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kgcv.archives.unpack import unpack
 from kgcv.errors import DataError, StopRequested, listed
 from kgcv.events import Reporter, StopCheck, TaskAdvanced, TaskDone, TaskStarted
-from kgcv.files import read_json, unpack, write_json, write_text
+from kgcv.files import read_json, write_json, write_text
 
 if TYPE_CHECKING:
     from kgcv.data.satellite import TileKey

@@ -1,122 +1,144 @@
-"""Builds a run's submission, or checks a file, against the sample file before it costs one of the day's uploads."""
+"""Submits a run or a file: the local gate, the server's, the upload, the score. Each submission is in the ledger."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import partial
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-import numpy as np
+from tempfile import TemporaryDirectory
 
 from kgcv.config.load import load_config
-from kgcv.config.schema import Config
-from kgcv.data.predictions import Predictions, read_predictions
-from kgcv.errors import ConfigError, DataError, listed
-from kgcv.files import hash_file
-from kgcv.recipes.decision import read_rule
-from kgcv.submission.build import build_submission
-from kgcv.submission.formats import DECIDED, find_format, submission_settings
-from kgcv.submission.table import Submission, check_file, read_sample, write_submission
-from kgcv.submission.verify import verify_submission
+from kgcv.errors import ConfigError
+from kgcv.events import Message, Reporter, StopCheck
+from kgcv.kaggle.ledger import Entry, open_ledger
+from kgcv.kaggle.scores import await_score, refresh, refuse_unscored
+from kgcv.kaggle.settle import Desk
+from kgcv.kaggle.slug import parse_slug
+from kgcv.kaggle.upload import send_once
+from kgcv.recipes.check_submission import CheckResult, check_submission
+from kgcv.recipes.own_score import OwnScore, make_message, read_own_score
+from kgcv.recipes.sample_file import fetch_sample
+
+OpenDesk = Callable[[], Desk]
+"""Connects to Kaggle; called after everything that can be found wrong without it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitRequest:
+    """What to submit, and how."""
+
+    run_or_file: Path
+    message: str | None = None
+    """None or blank: one is made."""
+    competition: str | None = None
+    """None: the one in the run's config."""
+    sample: Path | None = None
+    """None: the one in the run's config; for a file, the competition's own is fetched."""
+    output: Path | None = None
+    """Where to write what is submitted; see `check_submission`."""
+    again: bool = False
+    """Submit bytes that were submitted before."""
+    wait: bool = True
+    """Wait for the score."""
+    despite_doubts: bool = False
+    """Submit a file that looks wrong beside the sample file."""
 
 
 @dataclass(frozen=True, slots=True)
 class SubmitResult:
-    """A submission that fits the sample file."""
+    """A submission that Kaggle confirmed."""
 
-    path: Path
-    num_rows: int
-    columns: tuple[str, ...]
-    format: str
-    sha256: str
-    competition: str | None = None
-    """The competition's name, where the run's config has one."""
-    warnings: tuple[str, ...] = ()
-    """What a person should know before uploading, a sentence each."""
+    entry: Entry
+    checked: CheckResult
 
 
-def submit_check(run_or_file: Path, output: Path | None = None, sample: Path | None = None) -> SubmitResult:
-    """Build the submission of a run or a blend, or check a submission file; the sample file decides.
-
-    A run's submission goes to `output` (default `submission.csv.gz` in its folder); what was written is read back
-    and compared with the predictions before it takes its name. A file is only checked, unless `output` is given; then
-    it is written there in the sample's order.
-
-    Args:
-        run_or_file: A folder with test predictions and a config, or a `.csv` or `.csv.gz` file.
-        output: Where to write.
-        sample: The sample file; a run knows its own from its config.
+def open_desk(ledger: Path, reporter: Reporter, should_stop: StopCheck) -> Desk:
+    """Connect to Kaggle with the user's credentials.
 
     Raises:
-        DataError: no test predictions, no decision rule where tags are asked for, or anything that
-            `kgcv.submission` refuses.
-        ConfigError: no sample file is named, or it does not tell the form of the submission.
+        KaggleError: there are none, or the client cannot be loaded.
+        DataError: the ledger cannot be read.
     """
-    if run_or_file.is_dir():
-        return _submit_run(run_or_file, output or run_or_file / "submission.csv.gz", sample)
-    if sample is None:
-        raise ConfigError([f"{run_or_file}: a file is checked against a sample file; name it with --sample"])
-    submission = check_file(run_or_file, sample)
-    if output is not None:
-        write_submission(output, submission)
-    return _describe(output or run_or_file, submission)
+    from kgcv.kaggle.client import connect
+
+    return Desk(connect(reporter), open_ledger(ledger, reporter), reporter, should_stop, time.sleep)
 
 
-def _submit_run(run: Path, path: Path, sample: Path | None) -> SubmitResult:
-    config = load_config(run / "config.yaml")
-    sample = sample or _find_sample(run, config)
-    settings = submission_settings(config)
-    file = _find_test_predictions(run)
-    predictions = read_predictions(file).checked(str(file))
-    decisions = None
-    if find_format(read_sample(sample), predictions, settings) in DECIDED:
-        decisions = read_rule(run, predictions.class_names).decide(predictions.values)
-    submission = build_submission(predictions, sample, settings, decisions)
-    verify = partial(verify_submission, predictions=predictions, sample=sample, config=settings, decisions=decisions)
-    write_submission(path, submission, verify)
-    warnings = _empty_cells(predictions, decisions) if submission.format in ("tags", "indices") else ()
-    return _describe(path, submission, config.competition, warnings)
+def submit(request: SubmitRequest, reporter: Reporter, open_desk: OpenDesk) -> SubmitResult:
+    """Check, upload, confirm and, if asked to, wait for the score.
+
+    Raises:
+        ConfigError: the competition or the sample file is not named and cannot be found.
+        DataError: the file does not fit the sample file, is in doubt, or was submitted before.
+        KaggleError: anything that Kaggle says no to, or that nobody knows about; scored with an error.
+        StopRequested: a signal came.
+    """
+    is_run = request.run_or_file.is_dir()
+    slug = _find_competition(request)
+    if is_run or request.sample is not None:
+        checked = check_submission(request.run_or_file, request.output, request.sample, request.despite_doubts)
+        desk = open_desk()
+    else:
+        desk = open_desk()
+        checked = _check_with_fetched(request, slug, desk)
+    own = read_own_score(request.run_or_file, checked.format) if is_run else None
+    for warning in checked.warnings:
+        reporter.report(Message(warning, "warning"))
+    entry = send_once(desk, _new_entry(request, slug, checked, own), checked.path, request.again)
+    if request.wait:
+        entry = await_score(desk, entry)
+    refuse_unscored(entry)
+    return SubmitResult(entry, checked)
 
 
-def _describe(
-    path: Path, submission: Submission, competition: str | None = None, warnings: tuple[str, ...] = ()
-) -> SubmitResult:
-    return SubmitResult(
-        path=path,
-        num_rows=len(submission.rows),
-        columns=submission.header,
-        format=submission.format,
-        sha256=hash_file(path),
-        competition=competition,
-        warnings=warnings,
+def refresh_scores(desk: Desk, competition: str | None) -> tuple[Entry, ...]:
+    """Ask Kaggle what became of earlier submissions, to one competition or to all in the ledger.
+
+    Returns:
+        What changed.
+
+    Raises:
+        ConfigError: `competition` is no name.
+        KaggleError: Kaggle cannot be asked.
+    """
+    if competition is not None:
+        return refresh(desk, [parse_slug(competition)])
+    return refresh(desk, dict.fromkeys(entry.competition for entry in desk.ledger.read()))
+
+
+def _find_competition(request: SubmitRequest) -> str:
+    if request.competition is not None:
+        return parse_slug(request.competition)
+    if not request.run_or_file.is_dir():
+        raise ConfigError([f"{request.run_or_file}: name the competition of a file with -c"])
+    file = request.run_or_file / "config.yaml"
+    named = load_config(file).competition
+    if named is None:
+        raise ConfigError([f"{file}: competition is not set; name it with -c"])
+    return parse_slug(named)
+
+
+def _check_with_fetched(request: SubmitRequest, slug: str, desk: Desk) -> CheckResult:
+    with TemporaryDirectory(prefix="kgcv-") as folder:
+        sample = fetch_sample(desk, slug, Path(folder))
+        return check_submission(request.run_or_file, request.output, sample, request.despite_doubts)
+
+
+def _new_entry(request: SubmitRequest, slug: str, checked: CheckResult, own: OwnScore | None) -> Entry:
+    entry = Entry(
+        competition=slug,
+        sha256=checked.sha256,
+        file=checked.path.name,
+        message=(request.message or "").strip() or make_message(checked, own),
     )
-
-
-def _find_sample(run: Path, config: Config) -> Path:
-    if config.data.sample_submission is None:
-        raise ConfigError([f"{run / 'config.yaml'}: data.sample_submission is not set; name it with --sample"])
-    return Path(config.data.root) / config.data.sample_submission
-
-
-def _find_test_predictions(run: Path) -> Path:
-    """Those of all folds together; where only one fold was trained, its own."""
-    together = run / "test.npz"
-    if together.is_file():
-        return together
-    folds = [folder for folder in run.glob("fold[0-9]*") if folder.is_dir()]
-    if len(folds) == 1 and (folds[0] / "test.npz").is_file():
-        return folds[0] / "test.npz"
-    what = "test predictions" if len(folds) < 2 else f"mean of the test predictions of its {len(folds)} folds"
-    raise DataError(f"{run}: holds no {what}; make them with: kgcv tta {run} --split test")
-
-
-def _empty_cells(predictions: Predictions, decisions: np.ndarray | None) -> tuple[str, ...]:
-    """An empty cell is what no tag looks like; a competition whose every image has a tag refuses it."""
-    assert decisions is not None, "tags come from decisions"
-    empty = [predictions.ids[row] for row in np.flatnonzero(~decisions.any(axis=1))]
-    if not empty:
-        return ()
-    return (
-        f"{len(empty)} of {len(decisions)} images have no tag ({listed(empty)}); their cells are empty, which Kaggle "
-        "reads as missing; decision.never_empty: true gives each its most probable tag",
+    if own is None:
+        return entry
+    return replace(
+        entry,
+        run=own.run,
+        own_score=own.score,
+        own_spread=own.spread,
+        metric=own.metric,
+        greater_is_better=own.greater_is_better,
     )

@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import math
+import re
 import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -15,7 +16,8 @@ from pathlib import Path, PurePosixPath
 from kgcv.errors import SubmissionError, listed
 from kgcv.files import atomic_path
 
-_GZIP_MARK = b"\x1f\x8b"  # RFC 1952
+GZIP_MARK = b"\x1f\x8b"  # RFC 1952
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +43,12 @@ def read_table(path: Path) -> Submission:
     """
     try:
         content = path.read_bytes()
-        content = gzip.decompress(content) if content.startswith(_GZIP_MARK) else content
+        content = gzip.decompress(content) if content.startswith(GZIP_MARK) else content
         lines = list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True))
     except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
         raise SubmissionError(f"{path}: cannot be read as a table: {error}") from error
     if len(lines) < 2 or len(lines[0]) < 2:
-        raise SubmissionError(f"{path}: needs a header, a row, an id column and another column")
+        raise SubmissionError(f"{path}: needs a header, a row, an id column and another column{_cell_hint(lines)}")
     header, rows = tuple(lines[0]), tuple(tuple(line) for line in lines[1:])
     for number, row in enumerate(rows, start=2):
         if len(row) != len(header):
@@ -65,25 +67,6 @@ def read_sample(path: Path) -> Submission:
         if doubled := _doubled(names):
             raise SubmissionError(f"{path}: {what} occur twice: {listed(doubled)}")
     return table
-
-
-def check_file(path: Path, sample: Path) -> Submission:
-    """The table in `path`, in the order of the sample file's rows and columns.
-
-    Raises:
-        SubmissionError: other columns or ids than the sample's, or no number where the sample has numbers.
-    """
-    wanted, table = read_sample(sample), read_table(path)
-    require_same_columns(wanted.header, table.header, str(path))
-    places = [table.header.index(name) for name in wanted.header]
-    rows = [tuple(row[place] for place in places) for row in table.rows]
-    require_same_ids(wanted.ids, [row[0] for row in rows], str(path))
-    for column, name in enumerate(wanted.header[1:], start=1):
-        wrong = [row[0] for row in rows if not is_number(row[column])]
-        if wrong and all(is_number(row[column]) for row in wanted.rows):
-            raise SubmissionError(f"{path}: column {name!r} is not a number at {listed(wrong)}")
-    row_of = {row[0]: row for row in rows}
-    return Submission(wanted.header, tuple(row_of[id_] for id_ in wanted.ids))
 
 
 def csv_bytes(submission: Submission) -> bytes:
@@ -151,11 +134,18 @@ def require_same_columns(wanted: Sequence[str], found: Sequence[str], source: st
 
 
 def is_number(text: str) -> bool:
-    """Whether `text` spells a finite number."""
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False
+    """Whether `text` spells a finite number as every reader of CSV files understands it.
+
+    Python alone also takes `1_000` and digits of other scripts for numbers.
+    """
+    return _NUMBER.fullmatch(text.strip(" ")) is not None and math.isfinite(float(text))
+
+
+def _cell_hint(lines: list[list[str]]) -> str:
+    """What stands between the cells, where it is not commas."""
+    header = lines[0][0] if lines and len(lines[0]) == 1 else ""
+    found = next((repr(mark) for mark in (";", "\t", "|") if mark in header), None)
+    return f"; its cells are separated by {found}, and Kaggle reads commas" if found else ""
 
 
 def _doubled(names: Sequence[str]) -> list[str]:

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from kgcv.cli.lines import Narrator, TimeLeft, epoch_cells, format_number, format_seconds, table_row
+from kgcv.cli.lines import Narrator, TimeLeft, epoch_cells, format_amount, format_number, format_seconds, table_row
 from kgcv.events import (
     EpochDone,
     Message,
@@ -41,6 +41,12 @@ def test_format_seconds(seconds, text):
 )
 def test_format_number(number, text):
     assert format_number(number) == text
+
+
+def test_format_amount():
+    assert format_amount(40, 100, "images") == "40/100 images"
+    assert format_amount(12_340_000, 300_000_000, "bytes") == "12.3/300.0 MB"
+    assert format_amount(12_340_000, 0, "bytes") == "12.3 MB"
 
 
 def test_format_number_nan():
@@ -162,5 +168,9 @@ def test_lines_of_a_job_and_of_messages():
     assert narrator.line(TaskAdvanced(1)) is None
     assert narrator.line(TaskDone("resize 64", "60 built, 0 failures")) == "resize 64: 60 built, 0 failures"
     assert narrator.line(TaskDone("resize 64")) == "resize 64: done"
+    assert narrator.line(TaskStarted("a.zip", total=12_340_000, unit="bytes")) == "a.zip: 12.3 MB"
+    half = TaskStarted("a.zip", total=12_340_000, unit="bytes", done=2_340_000)
+    assert narrator.line(half) == "a.zip: 10.0 MB, 2.3 MB are there"
+    assert narrator.line(TaskStarted("a.zip", total=0, unit="bytes")) == "a.zip: size not known"
     assert narrator.line(Message("hello")) == "hello"
     assert narrator.line(Message("careful", "warning")) == "warning: careful"

@@ -77,6 +77,23 @@ def test_a_job_has_a_bar_with_count_and_time_left():
     assert "resize: fine" in text.splitlines()
 
 
+def test_bytes_read_as_megabytes():
+    events = [
+        TaskStarted("train.zip", total=300_000_000, unit="bytes", done=100_000_000),
+        TaskAdvanced(12_345_678),
+        TaskAdvanced(37_654_322),
+    ]
+    _, text = run_display(events)
+    # 50 MB in two seconds, 150 MB to come.
+    assert "train.zip  150.0/300.0 MB  25.0 MB/s  6.0s left" in text
+    assert "000000" not in text
+
+
+def test_bytes_of_a_size_that_is_not_known():
+    _, text = run_display([TaskStarted("train.zip", total=0, unit="bytes"), TaskAdvanced(5_000_000)])
+    assert "train.zip  5.0 MB  5.0 MB/s" in text
+
+
 def test_a_job_without_a_summary_leaves_no_line():
     _, text = run_display([TaskStarted("read", total=1), TaskAdvanced(1), TaskDone("read")])
     assert "read: " not in text

@@ -155,7 +155,7 @@ train: {metric: 3, device: *x, seed: 1, seed: 2}
         "c.yaml:10:32: stages.1.lr.1: must be a number, got the text 'fast'",
         "c.yaml:11:6: stages.2.image_size: must be a whole number, got 32.0",
         "c.yaml:11:29: stages.2.lr.0: must be a finite number, got Infinity",
-        "c.yaml:12:24: split.num_folds: does nothing here; it needs split.kind: folds, and no split.train_on_all",
+        "c.yaml:12:24: split.num_folds: does nothing here; it needs split.kind: folds or forward, and no split.train_on_all",
         "c.yaml:13:1: trian: unknown key; did you mean 'train'?",
         "c.yaml:14:1: resize: must be a section with keys, got nothing; leave the key out to have its default",
         "c.yaml:15:9: train.metric: must be text, got 3; put it in quotes",
@@ -177,8 +177,8 @@ split: {kind: fodler, folder: v}
         "c.yaml:2:18: model.num_groups: must be a whole number, got the text 'two'",
         "c.yaml:5:6: stages.1.image_size: 32 is below the 64 of the stage before; "
         "if that is meant, add may_shrink: true",
-        "c.yaml:6:9: split.kind: must be one of holdout, folds, folder, column, got the text 'fodler'; "
-        "did you mean 'folder'?",
+        "c.yaml:6:9: split.kind: must be one of holdout, folds, folder, column, last_days, forward, got the text "
+        "'fodler'; did you mean 'folder'?",
     ]
 
 
@@ -278,7 +278,7 @@ def test_the_json_schema_describes_every_key() -> None:
     schema = config_json_schema()
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     sections = [schema, *schema["$defs"].values()]
-    assert len(sections) == 13
+    assert len(sections) == 35  # 18 of them are steps of features
     bare = [
         key
         for section in sections
@@ -304,7 +304,7 @@ def test_the_json_schema_gives_types_ranges_and_defaults_and_allows_a_single_val
     assert "type" not in stage["properties"]["lr"]
     assert stage["properties"]["num_cycles"]["minimum"] == 1
     assert stage["properties"]["num_cycles"]["default"] == 1
-    assert stage["required"] == ["image_size", "lr"]
+    assert stage["required"] == ["lr"]
     assert config_json_schema()["properties"]["stages"]["type"] == "array"
     json.dumps(config_json_schema())
 

@@ -119,6 +119,9 @@ BOUNDS: dict[str, tuple[Any, Any, Any, Any]] = {
     "split.valid_fraction": (0, 1e-9, 0.999, 1),
     "split.seed": (-1, 0, 2**32 - 1, 2**32),
     "split.num_folds": (1, 2, None, None),
+    "split.days": (0, 1, None, None),
+    "split.gap_days": (-1, 0, None, None),
+    "columns.embedding_sizes.clear": (0, 1, None, None),
     "resize.ratio": (0.99, 1, 4, 4.01),
     "model.channels": (0, 1, None, None),
     "model.hidden.0": (0, 1, None, None),
@@ -154,8 +157,17 @@ BOUNDS: dict[str, tuple[Any, Any, Any, Any]] = {
     "decision.threshold": (-0.01, 0, 1, 1.01),
     "decision.prevalence.clear": (-0.01, 0, 1, 1.01),
 }
+TABLE = [
+    "stages.0={lr: 1}",
+    "data={root: d, kind: table, tables: {train: a.csv}, target: y, date_column: when}",
+    "columns={categories: [clear]}",
+]
+UNBOUNDED = {"rows.predict.0.value"}  # the answer of a rule may be any number
 CONTEXT = {
     "split.num_folds": ["split.kind=folds"],
+    "split.days": [*TABLE, "split.kind=last_days"],
+    "split.gap_days": [*TABLE, "split={kind: last_days, days: 9}"],
+    "columns.embedding_sizes.clear": TABLE,
     "model.hidden.0": ["model.hidden=[1]"],
     "model.dropout.0": ["model.dropout=[0]"],
     "tta.plain_weight": ["tta.views=flip"],
@@ -206,7 +218,7 @@ def test_the_table_of_bounds_has_every_bounded_key() -> None:
 
 def test_every_number_of_the_schema_has_bounds() -> None:
     numbers = {path for path, kind in _leaves() if kind in (int, float) and not path.startswith("stages.0.augment.")}
-    assert numbers == set(BOUNDS)
+    assert numbers == set(BOUNDS) | UNBOUNDED
 
 
 def _leaves(section: type[Any] = Config, above: str = "") -> Iterator[tuple[str, Any]]:
@@ -215,7 +227,7 @@ def _leaves(section: type[Any] = Config, above: str = "") -> Iterator[tuple[str,
         path = f"{above}{field.name}"
         path += _below(kind)
         if get_origin(kind) is dict:
-            kind = float  # so far every mapping holds numbers
+            kind = str if get_args(kind)[1] is str else float
         elif is_list(kind):
             kind = item_type(kind)
         if is_section(kind):

@@ -18,8 +18,8 @@ from kgcv.files import hash_file
 from kgcv.recipes.blend import blend
 from kgcv.recipes.blend_report import as_record
 from kgcv.recipes.blend_scores import BlendRequest
+from kgcv.recipes.check_submission import check_submission
 from kgcv.recipes.decision import read_rule
-from kgcv.recipes.submit import submit_check
 from kgcv.scoring.blending import FITTED, BlendRule
 from kgcv.scoring.metrics import find_metric
 
@@ -450,7 +450,7 @@ def test_files_and_folders_do_not_mix(runs, tmp_path):
 
 def test_a_blend_of_one_label_can_be_submitted(runs, tmp_path):
     blend(ask(tmp_path, runs))
-    result = submit_check(tmp_path / "blend", tmp_path / "mine.csv")
+    result = check_submission(tmp_path / "blend", tmp_path / "mine.csv")
     assert result.path.read_text() == "id,label\ny,dog\nx,cat\n"
 
 
@@ -459,7 +459,7 @@ def test_a_blend_of_tags_is_decided_and_can_be_submitted(tmp_path):
     runs = many(tmp_path, "multi", decision=DecisionConfig(thresholds="global"))
     blend(ask(tmp_path, runs, BlendRule("weights")))
     assert read_rule(tmp_path / "blend", CLASSES).thresholds.shape == (2,)
-    assert submit_check(tmp_path / "blend", tmp_path / "mine.csv").num_rows == 2
+    assert check_submission(tmp_path / "blend", tmp_path / "mine.csv").num_rows == 2
 
 
 @pytest.mark.parametrize("thresholds, has_rule", [("fixed", True), ("global", False)])

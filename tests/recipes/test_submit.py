@@ -1,220 +1,219 @@
+"""From a run folder or a file to a scored submission, against the stand-in for Kaggle."""
+
 import gzip
-import hashlib
-import shutil
-import subprocess
-import sys
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from kgcv.config.load import dump_config
-from kgcv.config.schema import (
-    Config,
-    DataConfig,
-    DecisionConfig,
-    ModelConfig,
-    StageConfig,
-    SubmissionConfig,
-    TrainSourceConfig,
-)
+from kgcv.config.schema import Config, DataConfig, ModelConfig, SplitConfig, StageConfig, SubmissionConfig
 from kgcv.data.predictions import Predictions, write_predictions
-from kgcv.errors import ConfigError, DataError, SubmissionError
-from kgcv.recipes.decision import decide_run
-from kgcv.recipes.submit import submit_check
-from kgcv.submission.table import Submission
+from kgcv.errors import ConfigError, KaggleError, SubmissionError
+from kgcv.events import Recorder
+from kgcv.kaggle.client import KaggleClient
+from kgcv.kaggle.ledger import Ledger
+from kgcv.kaggle.settle import Desk
+from kgcv.recipes.check_submission import CheckResult
+from kgcv.recipes.own_score import make_message, read_own_score
+from kgcv.recipes.submit import SubmitRequest, refresh_scores, submit
 
-FROM_FOLDERS = TrainSourceConfig()
+SLUG = "leaf-disease"
 
 
 @pytest.fixture
 def run(tmp_path):
-    """A run folder with two test predictions in fold 0, whose sample file asks for labels."""
+    """A run of three folds whose sample file asks for the probability of `sick`."""
     data, folder = tmp_path / "data", tmp_path / "runs" / "one"
     data.mkdir()
     folder.mkdir(parents=True)
-    (data / "sample.csv").write_text("id,label\nb,cat\na,cat\n")
-    write_config(folder, data)
-    write_test(folder / "fold0" / "test.npz", [[0.75, 0.25], [0.25, 0.75]])
+    (data / "sample.csv").write_text("id,label\n1,0.5\n2,0.5\n3,0.5\n")
+    write_config(folder)
+    values = np.array([[0.75, 0.25], [0.5, 0.5], [1, 0]], dtype=np.float32)
+    write_predictions(folder / "test.npz", Predictions(("3", "1", "2"), ("sick", "well"), values, "single"))
+    folds = {f"fold{fold}": {"log_loss": score} for fold, score in enumerate((0.3, 0.2, 0.4))}
+    (folder / "scores.json").write_text(json.dumps({"valid": folds, "oof": {"log_loss": 0.31}}))
     return folder
 
 
-def write_config(run, data, sample="sample.csv", train=FROM_FOLDERS, **sections):
-    config = Config(
-        data=DataConfig(root=str(data), train=train, sample_submission=sample),
-        model=ModelConfig(name="resnet18"),
-        stages=(StageConfig(image_size=8, lr=(0.1,)),),
-        **sections,
-    )
-    (run / "config.yaml").write_text(dump_config(config))
-    return config
-
-
-def write_test(path, values, task="single", class_names=("cat", "dog")):
-    predictions = Predictions(("a", "b"), class_names, np.array(values, dtype=np.float32), task)
-    write_predictions(path, predictions)
-
-
-def test_a_run_gives_a_file_in_its_folder(run):
-    result = submit_check(run)
-    assert result.path == run / "submission.csv.gz"
-    content = result.path.read_bytes()
-    assert gzip.decompress(content) == b"id,label\nb,dog\na,cat\n"
-    assert result.sha256 == hashlib.sha256(content).hexdigest()
-    assert (result.num_rows, result.columns, result.format) == (2, ("id", "label"), "label")
-
-
-def test_it_may_go_elsewhere(run, tmp_path):
-    assert submit_check(run, tmp_path / "out" / "mine.csv").path.read_text() == "id,label\nb,dog\na,cat\n"
-    assert not (run / "submission.csv.gz").exists()
-
-
-def test_the_same_predictions_give_the_same_bytes(run):
-    assert submit_check(run).sha256 == submit_check(run).sha256
-
-
-def test_predictions_over_all_folds_come_first(run):
-    write_test(run / "fold1" / "test.npz", [[0.9, 0.1], [0.1, 0.9]])
-    write_test(run / "test.npz", [[0.0, 1.0], [1.0, 0.0]])
-    submit_check(run)
-    assert gzip.decompress((run / "submission.csv.gz").read_bytes()) == b"id,label\nb,cat\na,dog\n"
-
-
-def test_a_folder_without_folds_such_as_a_blend_is_enough(run):
-    shutil.rmtree(run / "fold0")
-    write_test(run / "test.npz", [[0.0, 1.0], [1.0, 0.0]])
-    assert submit_check(run).format == "label"
-
-
-def test_the_only_fold_that_was_trained_is_enough(run):
-    (run / "fold0").rename(run / "fold3")
-    submit_check(run)
-    assert gzip.decompress((run / "submission.csv.gz").read_bytes()) == b"id,label\nb,dog\na,cat\n"
-
-
-def test_one_of_several_folds_is_not_enough(run):
-    (run / "fold1").mkdir()
-    message = r"one: holds no mean of the test predictions of its 2 folds; make them with: kgcv tta \S+ --split test$"
-    with pytest.raises(DataError, match=message):
-        submit_check(run)
-
-
-def test_the_config_says_the_format(run, tmp_path):
-    write_config(run, tmp_path / "data", submission=SubmissionConfig(format="probability", positive_class="dog"))
-    assert submit_check(run, tmp_path / "a.csv").path.read_text() == "id,label\nb,0.75\na,0.25\n"
+def write_config(run, **changes):
+    stages = tuple(StageConfig(image_size=size, lr=(0.1,)) for size in (64, 64, 128))
+    sections = {
+        "competition": SLUG,
+        "data": DataConfig(root=str(run.parents[1] / "data"), sample_submission="sample.csv"),
+        "model": ModelConfig(name="resnet18"),
+        "stages": stages,
+        "split": SplitConfig(kind="folds", num_folds=3),
+        "submission": SubmissionConfig(format="probability", positive_class="sick"),
+    }
+    (run / "config.yaml").write_text(dump_config(Config(**{**sections, **changes})))
 
 
 @pytest.fixture
-def tagged(run, tmp_path):
-    """The run with tags, of which 0.6 and more are given."""
-    config = write_config(run, tmp_path / "data", decision=DecisionConfig(threshold=0.5))
-    names = ("bare ground", "road")
-    write_test(run / "fold0" / "test.npz", [[0.6, 0.3], [0.6, 0.7]], "multi", names)
-    (tmp_path / "data" / "sample.csv").write_text("id,tags\nb,bare ground;road\na,road\n")
-    for name in ("oof.npz", "labels.npz"):
-        write_test(run / name, [[1, 0], [0, 1]], "multi", names)
-    (run / "split.csv").write_text("id,fold\na,0\nb,0\n")
-    decide_run(run, config)
-    return run
+def ledger(tmp_path):
+    return Ledger(tmp_path / "runs" / "submissions.jsonl")
 
 
-def retag(run, root, **sections):
-    """Other settings for a run of tags separated by semicolons."""
-    source = TrainSourceConfig(labels="train.csv", label_separator=";")
-    return write_config(run, root, train=source, **sections)
+@dataclass(frozen=True)
+class Shell:
+    """What a command gives to the recipe."""
+
+    connect: Callable[[], KaggleClient]
+    ledger: Ledger
+    reporter: Recorder = field(default_factory=Recorder)
+
+    def open_desk(self):
+        return Desk(self.connect(), self.ledger, self.reporter, sleep=lambda _: None)
+
+    def __call__(self, run_or_file, **how):
+        return submit(SubmitRequest(run_or_file, **how), self.reporter, self.open_desk)
 
 
-def test_tags_are_decided_by_the_run_and_joined_as_the_labels_are(tagged, tmp_path):
-    retag(tagged, tmp_path / "data")
-    result = submit_check(tagged, tmp_path / "a.csv")
-    assert result.path.read_text() == "id,tags\nb,bare ground;road\na,bare ground\n"
-    assert (result.format, result.warnings) == ("tags", ())
+@pytest.fixture
+def go(kaggle, ledger):
+    """Submits."""
+    return Shell(kaggle.connect, ledger)
 
 
-def test_the_submission_may_have_another_separator_than_the_labels(tagged, tmp_path):
-    (tmp_path / "data" / "sample.csv").write_text("id,tags\nb,bare ground|road\na,road\n")
-    retag(tagged, tmp_path / "data", submission=SubmissionConfig(separator="|"))
-    assert "b,bare ground|road\n" in submit_check(tagged, tmp_path / "a.csv").path.read_text()
-    retag(tagged, tmp_path / "data")
-    with pytest.raises(ConfigError, match=r"submission\.separator: the sample file puts '\|' between the tags"):
-        submit_check(tagged)
+def test_a_run_is_built_checked_submitted_and_scored(kaggle, ledger, go, run):
+    result = go(run)
+    (there,) = kaggle.submissions
+    assert gzip.decompress(there.content) == b"id,label\n1,0.5\n2,1\n3,0.75\n"
+    assert (there.slug, there.name) == (SLUG, "submission.csv.gz")
+    assert there.content == (run / "submission.csv.gz").read_bytes()
+    entry = result.entry
+    assert (entry.status, entry.public_score, entry.run) == ("complete", 0.97531, "one")
+    assert (entry.own_score, entry.metric, entry.greater_is_better) == (0.31, "log_loss", False)
+    assert entry.own_spread == pytest.approx(0.1)  # of 0.3, 0.2 and 0.4, with N - 1
+    assert entry.sha256 == there.sha256
+    assert ledger.read() == (entry,)
 
 
-def test_images_without_a_tag_are_told(tagged, tmp_path):
-    retag(tagged, tmp_path / "data")
-    write_test(tagged / "fold0" / "test.npz", [[0.3, 0.3], [0.6, 0.7]], "multi", ("bare ground", "road"))
-    (warning,) = submit_check(tagged, tmp_path / "a.csv").warnings
-    assert warning.startswith("1 of 2 images have no tag (a); their cells are empty, which Kaggle reads as missing;")
-    assert "decision.never_empty" in warning
+@pytest.mark.parametrize("message", [None, "", "  \n"])
+def test_a_message_is_made_where_none_is_given(kaggle, go, run, message):
+    go(run, message=message)
+    assert kaggle.submissions[0].description == "resnet18 64-128, log_loss 0.3100 ± 0.1000 (3 folds), one"
 
 
-def test_probabilities_need_no_decision(tagged, tmp_path):
-    retag(tagged, tmp_path / "data")
-    (tagged / "thresholds.json").unlink()
-    with pytest.raises(DataError, match=r"kgcv decide"):
-        submit_check(tagged)
-    (tmp_path / "data" / "sample.csv").write_text("id,road,bare ground\nb,0.5,0.5\na,0.5,0.5\n")
-    result = submit_check(tagged, tmp_path / "a.csv")
-    assert result.path.read_text() == "id,road,bare ground\nb,0.699999988,0.600000024\na,0.300000012,0.600000024\n"
+def test_the_given_message_is_taken_as_it_is(kaggle, go, run):
+    go(run, message="zwei\nZeilen ü 🌱")
+    assert kaggle.submissions[0].description == "zwei\nZeilen ü 🌱"
 
 
-def test_what_is_written_is_compared_with_the_predictions(run, monkeypatch):
-    submit_check(run)
-    before = (run / "submission.csv.gz").read_bytes()
-    # A mistake in the building of rows, which leaves a file that looks like any other.
-    wrong = Submission(("id", "label"), (("b", "cat"), ("a", "cat")), "label")
-    monkeypatch.setattr("kgcv.recipes.submit.build_submission", lambda *_: wrong)
-    with pytest.raises(SubmissionError, match=r"does not say what the predictions say at 1 ids: b$"):
-        submit_check(run)
-    assert (run / "submission.csv.gz").read_bytes() == before
+def test_without_waiting_it_is_submitted_and_can_be_asked_for(kaggle, ledger, go, run):
+    kaggle.pending = 2
+    assert go(run, wait=False).entry.status == "submitted"
+    kaggle.submissions[0].pending = 0
+    (entry,) = refresh_scores(go.open_desk(), None)
+    assert (entry.status, entry.public_score) == ("complete", 0.97531)
+    assert ledger.read() == (entry,)
 
 
-def test_no_predictions_say_how_to_make_them(run):
-    (run / "fold0" / "test.npz").unlink()
-    with pytest.raises(DataError, match=r"holds no test predictions; make them with: kgcv tta .* --split test"):
-        submit_check(run)
+def test_one_that_kaggle_cannot_score_ends_in_an_error(kaggle, ledger, go, run):
+    kaggle.outcome, kaggle.error = "error", "Submission contains null values"
+    with pytest.raises(KaggleError, match="could not score submission 50000001: Submission contains null values"):
+        go(run)
+    assert [entry.status for entry in ledger.read()] == ["error"]
 
 
-def test_no_sample_file_is_asked_for(run, tmp_path):
-    write_config(run, tmp_path / "data", sample=None)
-    with pytest.raises(ConfigError, match=r"data\.sample_submission is not set"):
-        submit_check(run)
-    result = submit_check(run, sample=tmp_path / "data" / "sample.csv")
-    assert result.num_rows == 2
+def test_a_file_that_does_not_fit_sends_nothing(kaggle, go, run, tmp_path):
+    (tmp_path / "data" / "sample.csv").write_text("id,label\n1,0.5\n4,0.5\n")
+    with pytest.raises(SubmissionError, match="ids missing: 4"):
+        go(run)
+    assert kaggle.requests == []
 
 
-def test_a_refused_submission_leaves_the_older_file(run):
-    submit_check(run)
-    before = (run / "submission.csv.gz").read_bytes()
-    write_test(run / "fold0" / "test.npz", [[np.nan, 0.25], [0.25, 0.75]])
-    with pytest.raises(DataError, match=r"fold0/test\.npz: has NaN or infinite values at 1 ids"):
-        submit_check(run)
-    assert (run / "submission.csv.gz").read_bytes() == before
+def test_what_is_wrong_here_is_told_without_credentials(go, run, monkeypatch):
+    monkeypatch.setattr("kgcv.recipes.submit.check_submission", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        submit(SubmitRequest(run), Recorder(), partial(pytest.fail, "connected before the check"))
 
 
-def test_a_file_is_checked_and_not_touched(tmp_path):
-    mine, sample = tmp_path / "mine.csv", tmp_path / "sample.csv"
-    mine.write_text("id,x\nb,2\na,1\n")
-    sample.write_text("id,x\na,0\nb,0\n")
-    result = submit_check(mine, sample=sample)
-    assert (result.path, result.format, result.num_rows) == (mine, "file", 2)
-    assert mine.read_text() == "id,x\nb,2\na,1\n"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.csv", "sample.csv"]
+def test_the_competition_may_be_given_and_must_be_known(kaggle, go, run, tmp_path):
+    kaggle.files["other"] = {}
+    go(run, competition="https://www.kaggle.com/competitions/other/overview")
+    assert kaggle.submissions[0].slug == "other"
+    write_config(run, competition=None)
+    with pytest.raises(ConfigError, match=r"config\.yaml: competition is not set; name it with -c"):
+        go(run)
+    with pytest.raises(ConfigError, match=r"mine\.csv: name the competition of a file with -c"):
+        go(tmp_path / "mine.csv")
 
 
-def test_a_file_is_written_in_order_where_asked(tmp_path):
-    mine, sample = tmp_path / "mine.csv", tmp_path / "sample.csv"
-    mine.write_text("id,x\nb,2\na,1\n")
-    sample.write_text("id,x\na,0\nb,0\n")
-    result = submit_check(mine, tmp_path / "out.csv", sample)
-    assert result.path.read_text() == "id,x\na,1\nb,2\n"
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("id,label\n1,0.1\n2,0.2\n3,0.3\n")
+    return path
 
 
-def test_a_file_needs_a_sample(tmp_path):
-    (tmp_path / "mine.csv").write_text("id,x\na,1\n")
-    with pytest.raises(ConfigError, match=r"mine\.csv: .*name it with --sample"):
-        submit_check(tmp_path / "mine.csv")
+def test_a_file_is_submitted_as_it_is(kaggle, go, file, tmp_path):
+    sample = tmp_path / "sample.csv"
+    sample.write_text("id,label\n3,0.5\n2,0.5\n1,0.5\n")
+    entry = go(file, competition=SLUG, sample=sample).entry
+    assert kaggle.submissions[0].content == file.read_bytes()
+    assert (entry.run, entry.own_score, entry.message) == (None, None, f"mine.csv {entry.sha256[:12]}")
+    assert any("not in the sample file's order" in event.text for event in go.reporter.events if hasattr(event, "text"))
 
 
-def test_checking_a_submission_loads_no_torch():
-    code = "import sys, kgcv.recipes.submit; sys.exit(bool({'torch', 'pandas', 'sklearn'} & sys.modules.keys()))"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+def test_a_file_is_submitted_in_order_where_asked(kaggle, go, file, tmp_path):
+    sample = tmp_path / "sample.csv"
+    sample.write_text("id,label\n3,0.5\n2,0.5\n1,0.5\n")
+    go(file, competition=SLUG, sample=sample, output=tmp_path / "out.csv.gz")
+    assert gzip.decompress(kaggle.submissions[0].content) == b"id,label\n3,0.3\n2,0.2\n1,0.1\n"
+    assert kaggle.submissions[0].name == "out.csv.gz"
+
+
+def test_the_sample_file_of_a_file_is_fetched(kaggle, go, file):
+    go(file, competition=SLUG)
+    assert len(kaggle.submissions) == 1
+    assert "DownloadDataFile" in kaggle.routes()
+    file.write_text("id,label\n1,0.1\n2,0.2\n")
+    with pytest.raises(SubmissionError, match=r"mine\.csv: 1 ids missing: 3"):
+        go(file, competition=SLUG)
+    assert len(kaggle.submissions) == 1
+
+
+def test_a_doubt_costs_nothing_unless_it_is_overruled(kaggle, go, file, tmp_path):
+    file.write_text("id,label\n1,0.1\n2,0.2\n3,1.3\n")
+    sample = tmp_path / "sample.csv"
+    sample.write_text("id,label\n1,0.5\n2,0.5\n3,0.5\n")
+    with pytest.raises(SubmissionError, match=r"(?s)outside 0 to 1.*if that is right all the same: --despite-doubts"):
+        go(file, competition=SLUG, sample=sample)
+    assert kaggle.requests == []
+    go(file, competition=SLUG, sample=sample, despite_doubts=True)
+    assert len(kaggle.submissions) == 1
+
+
+# --- what a run says of itself
+
+CHECKED = CheckResult(Path("submission.csv.gz"), 3, ("id", "label"), "probability", "0" * 64)
+
+
+def test_tags_are_scored_with_their_decision_rule(run):
+    rule = {"cross_fitted": 0.9, "metric": "f2", "like": None}
+    (run / "thresholds.json").write_text(json.dumps(rule))
+    own = read_own_score(run, "tags")
+    assert (own.score, own.metric, own.greater_is_better) == (0.9, "f2", True)
+    assert read_own_score(run, "probabilities").score == 0.31
+    (run / "thresholds.json").write_text(json.dumps({**rule, "like": "runs/other"}))
+    assert read_own_score(run, "tags").score == 0.31
+
+
+def test_a_blend_is_told_by_its_method(run):
+    record = {"rule": {"method": "ridge"}, "metric": "log_loss", "score": 0.25, "members": [{}, {}]}
+    (run / "blend.json").write_text(json.dumps(record))
+    own = read_own_score(run, "probability")
+    assert (own.model, own.sizes, own.score, own.spread) == ("ridge of 2", (), 0.25, None)
+    assert make_message(CHECKED, own) == "ridge of 2, log_loss 0.2500, one"
+
+
+def test_a_run_without_scores_is_told_by_what_is_known(run):
+    (run / "scores.json").unlink()
+    own = read_own_score(run, "probability")
+    assert (own.score, own.metric) == (None, None)
+    assert make_message(CHECKED, own) == "resnet18 64-128, one"

@@ -3,7 +3,7 @@ import gzip
 import pytest
 
 from kgcv.errors import SubmissionError
-from kgcv.submission.table import Submission, check_file, read_sample, read_table, write_submission
+from kgcv.submission.table import Submission, read_sample, read_table, write_submission
 
 # --- the sample file
 
@@ -92,44 +92,3 @@ def test_a_file_that_is_refused_on_reading_back_leaves_the_older_one(tmp_path):
     with pytest.raises(SubmissionError, match="it is wrong"):
         write_submission(path, Submission(("id", "x"), (("a", "1"),)), refuse)
     assert list(tmp_path.iterdir()) == []
-
-
-# --- checking a file
-
-
-@pytest.fixture
-def check(tmp_path):
-    """Checks a file with the text `text` against a sample file with the text `sample`."""
-
-    def call(text, sample="id,x,y\na,0,0\nb,0,0\n"):
-        (tmp_path / "mine.csv").write_text(text)
-        (tmp_path / "sample.csv").write_text(sample)
-        return check_file(tmp_path / "mine.csv", tmp_path / "sample.csv")
-
-    return call
-
-
-def test_a_file_that_fits_takes_the_order_of_the_sample(check):
-    found = check("y,id,x\n4,b,3\n2,a,1\n")
-    assert found == Submission(("id", "x", "y"), (("a", "1", "2"), ("b", "3", "4")), "file")
-
-
-@pytest.mark.parametrize(
-    "text, message",
-    [
-        ("id,x\na,1\nb,2\n", "columns differ .*: missing y; not in the sample file none"),
-        ("id,x,y,z\na,1,2,3\nb,1,2,3\n", "missing none; not in the sample file z"),
-        ("id,x,y,y\na,1,2,3\nb,1,2,3\n", "columns differ"),
-        ("id,x,y\na,1,2\n", r"mine\.csv: 1 ids missing: b"),
-        ("id,x,y\na,1,2\nb,1,\n", "column 'y' is not a number at b"),
-        ("id,x,y\na,nan,2\nb,1,2\n", "column 'x' is not a number at a"),
-    ],
-)
-def test_a_file_that_does_not_fit_is_refused(check, text, message):
-    with pytest.raises(SubmissionError, match=message):
-        check(text)
-
-
-def test_text_is_fine_where_the_sample_has_text(check):
-    found = check("id,tags\na,haze road\nb,\n", sample="id,tags\na,clear\nb,clear\n")
-    assert found.rows == (("a", "haze road"), ("b", ""))

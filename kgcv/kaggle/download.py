@@ -1,0 +1,268 @@
+"""Brings the files of a competition into a folder: whole, checked, unpacked, and none that is there already."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+from kgcv.archives.formats import find_format, find_suffix, zip_sizes
+from kgcv.archives.members import DamagedArchiveError
+from kgcv.archives.unpack import UnpackedFile, check_archive, crc_of, unpack, unpack_one
+from kgcv.errors import KaggleError, listed
+from kgcv.events import Message, Reporter, StopCheck
+from kgcv.kaggle.manifest import HOME, Manifest, locked
+from kgcv.kaggle.patience import Patience
+from kgcv.kaggle.records import RemoteFile
+from kgcv.kaggle.selection import Wish, choose, version
+from kgcv.kaggle.transfer import Fetched, Source, fetch, forget
+from kgcv.kaggle.web import Request
+
+FEW = 20
+"""So many files that are missing among others are fetched one by one; more come faster in the archive of all."""
+
+
+class Listing(Protocol):
+    """The calls of KaggleClient that are needed here."""
+
+    def list_files(self, slug: str) -> tuple[RemoteFile, ...]:
+        """Every file of the competition."""
+        ...
+
+    def locate(self, slug: str, name: str | None = None) -> str:
+        """The address of one file, or of the archive of all."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Downloaded:
+    """What a download did."""
+
+    folder: Path
+    num_files: int
+    """Files at the server that were asked for."""
+    num_new: int
+    """Those of them that were not there yet."""
+    num_received: int
+    """Bytes that came over the line."""
+    was_resumed: bool
+    archive: Path | None = None
+    """The archive of all, where it is kept."""
+
+
+def download_competition(
+    client: Listing, wish: Wish, reporter: Reporter, should_stop: StopCheck, patience: Patience | None = None
+) -> Downloaded:
+    """Bring what is asked for into the folder; what is there, in the server's version, is left alone.
+
+    A call that was killed at any moment is finished by the next, which receives nothing twice.
+
+    Args:
+        client: Kaggle.
+        wish: What to bring.
+        reporter: Is told of the progress, in bytes.
+        should_stop: Asked at each chunk.
+        patience: Time limits and repetitions.
+
+    Raises:
+        ConfigError: no file has such a name.
+        KaggleError: refused, not reached, or what came is not what the listing says.
+        DataError: the disk is full, an archive cannot be unpacked, or the folder is in use.
+        StopRequested: a signal asked for an end.
+    """
+    with locked(wish.folder):
+        return _Download(client, wish, reporter, should_stop, patience or Patience()).run()
+
+
+class _SizesDiffer(Exception):
+    """What came is not what the listing says."""
+
+
+class _Download:
+    """One call of `download_competition`."""
+
+    def __init__(
+        self, client: Listing, wish: Wish, reporter: Reporter, should_stop: StopCheck, patience: Patience
+    ) -> None:
+        self._client = client
+        self._wish = wish
+        self._reporter = reporter
+        self._should_stop = should_stop
+        self._patience = patience
+        self._folder = wish.folder
+        self._incoming = wish.folder / HOME / "incoming"
+        self._manifest = Manifest(wish.folder)
+        self._num_received = 0
+        self._was_resumed = False
+
+    def run(self) -> Downloaded:
+        listing = self._client.list_files(self._wish.slug)
+        files = choose(listing, self._wish.names, self._wish.slug)
+        archive = self._folder / f"{self._wish.slug}.zip"
+        if self._wish.packing == "only" and not self._wish.names:
+            num_new = self._bring_archive_only(listing, archive)
+        else:
+            num_new = self._bring_files(files, listing, archive)
+        return Downloaded(
+            folder=self._folder,
+            num_files=len(files),
+            num_new=num_new,
+            num_received=self._num_received,
+            was_resumed=self._was_resumed,
+            archive=archive if archive.is_file() else None,
+        )
+
+    def _bring_files(self, files: Sequence[RemoteFile], listing: Sequence[RemoteFile], archive: Path) -> int:
+        missing = [file for file in files if not self._is_current(file)]
+        self._tell_changed(missing)
+        is_small = len(missing) < len(listing) and len(missing) <= FEW
+        rest = missing
+        if missing and not self._wish.names and not is_small:
+            self._bring_all(listing, archive)
+            rest = [file for file in files if not self._is_current(file)]
+        for file in rest:
+            self._bring_one(file)
+        return len(missing)
+
+    def _bring_all(self, listing: Sequence[RemoteFile], archive: Path) -> None:
+        """Unpack the archive of all, that which is kept or a new one."""
+        stamp = version(listing)
+        if self._manifest.is_current(self._key(None), stamp, thorough=True):
+            self._unpack_all(archive, listing)
+            return
+        source = self._source(None, stamp)
+        fetched = self._fetch(source)
+        with self._throwing_away(source, fetched):
+            self._unpack_all(fetched.path, listing)
+        if self._wish.packing == "keep":
+            self._keep_archive(fetched.path, archive, stamp)
+        forget(source, self._incoming)
+        shutil.rmtree(self._incoming)
+
+    def _bring_archive_only(self, listing: Sequence[RemoteFile], archive: Path) -> int:
+        stamp = version(listing)
+        if self._manifest.is_current(self._key(None), stamp, self._wish.thorough):
+            return 0
+        source = self._source(None, stamp)
+        fetched = self._fetch(source)
+        with self._throwing_away(source, fetched):
+            self._check_sizes(fetched.path, listing)
+            check_archive(fetched.path, self._reporter, self._should_stop)
+        self._keep_archive(fetched.path, archive, stamp)
+        forget(source, self._incoming)
+        return len(listing)
+
+    def _unpack_all(self, archive: Path, listing: Sequence[RemoteFile]) -> None:
+        self._check_sizes(archive, listing)
+        unpacked = unpack(archive, self._folder, self._reporter, self._should_stop)
+        found = {file.origin for file in unpacked}
+        origins = {}
+        for file in listing:
+            # Large files are wrapped in a zip of their own now and then.
+            origin = next((name for name in (file.name, f"{file.name}.zip") if name in found), None)
+            if origin is not None:
+                origins[origin] = file
+        stamps = {self._key(file.name): version([file]) for file in origins.values()}
+        self._manifest.note(stamps, unpacked, {origin: self._key(file.name) for origin, file in origins.items()})
+
+    def _check_sizes(self, archive: Path, listing: Sequence[RemoteFile]) -> None:
+        sizes = zip_sizes(archive)
+        wrong = [
+            f"{file.name} ({sizes[file.name]} bytes, listed with {file.size})"
+            for file in listing
+            if sizes.get(file.name, file.size) != file.size
+        ]
+        if wrong:
+            raise _SizesDiffer(f"the archive of {self._wish.slug} does not fit the listing: {listed(wrong)}")
+
+    def _keep_archive(self, fetched: Path, archive: Path, stamp: str) -> None:
+        fetched.replace(archive)
+        kept = UnpackedFile(archive.name, archive.stat().st_size, crc_of(archive), archive.name)
+        self._manifest.note({self._key(None): stamp}, [kept], {archive.name: self._key(None)})
+
+    def _bring_one(self, file: RemoteFile) -> None:
+        source = self._source(file.name, version([file]))
+        fetched = self._fetch(source)
+        with self._throwing_away(source, fetched):
+            files = self._place(self._unwrap(fetched.path, file), file)
+        key = self._key(file.name)
+        self._manifest.note({key: version([file])}, files, dict.fromkeys({each.origin for each in files}, key))
+        forget(source, self._incoming)
+        fetched.path.unlink(missing_ok=True)
+
+    def _unwrap(self, path: Path, file: RemoteFile) -> Path:
+        """The file itself, which may have come in a zip of its own, with the listed size."""
+        name = PurePosixPath(file.name).name
+        if path.name == f"{name}.zip" and find_format(path) == "zip" and name in zip_sizes(path):
+            unwrapped = self._incoming / "unwrapped"
+            shutil.rmtree(unwrapped, ignore_errors=True)
+            unpack(path, unwrapped, self._reporter, self._should_stop, within=False)
+            path = unwrapped / name
+        if path.stat().st_size != file.size:
+            raise _SizesDiffer(f"{file.name}: {path.stat().st_size} bytes came, the listing says {file.size}")
+        return path
+
+    def _place(self, path: Path, file: RemoteFile) -> tuple[UnpackedFile, ...]:
+        """Put a single file where it belongs, unpacked if it is to be."""
+        is_archive = bool(find_suffix(file.name)) and find_format(path) is not None
+        if self._wish.packing == "only" and is_archive:
+            check_archive(path, self._reporter, self._should_stop)
+        within = self._wish.packing != "only"
+        files = unpack_one(path, self._folder, file.name, self._reporter, self._should_stop, within=within)
+        if self._wish.packing == "keep" and is_archive:
+            path.replace(self._folder / file.name)
+        return files
+
+    @contextmanager
+    def _throwing_away(self, source: Source, fetched: Fetched) -> Iterator[None]:
+        """What came and is not sound is removed, so that the next call fetches it anew; all else is kept for it."""
+        try:
+            yield
+        except (DamagedArchiveError, _SizesDiffer) as error:
+            forget(source, self._incoming)
+            fetched.path.unlink(missing_ok=True)
+            raise KaggleError(f"{error}; it was thrown away, run the same command again to fetch it anew") from error
+
+    def _fetch(self, source: Source) -> Fetched:
+        fetched = fetch(source, self._incoming, self._reporter, self._should_stop, self._patience)
+        assert fetched is not None, "it was asked for whatever is there"
+        self._num_received += fetched.num_received
+        self._was_resumed |= fetched.was_resumed
+        return fetched
+
+    def _source(self, name: str | None, stamp: str) -> Source:
+        slug = self._wish.slug
+        return Source(
+            label=f"{slug}.zip" if name is None else name,
+            key=hashlib.sha256(self._key(name).encode()).hexdigest()[:16],
+            locate=lambda: Request(self._client.locate(slug, name)),
+            stamp=stamp,
+            is_signed=True,
+        )
+
+    def _key(self, name: str | None) -> str:
+        """Of the manifest: a file, or the archive of all."""
+        if name is None:
+            return f"{self._wish.slug}:all"
+        is_packed = self._wish.packing == "only" and find_suffix(name)
+        return f"{self._wish.slug}/{name}" + (":packed" if is_packed else "")
+
+    def _is_current(self, file: RemoteFile) -> bool:
+        return self._manifest.is_current(self._key(file.name), version([file]), self._wish.thorough)
+
+    def _tell_changed(self, missing: Sequence[RemoteFile]) -> None:
+        """Say which files will be replaced although they were once whole."""
+        known = [self._key(file.name) for file in missing if self._manifest.knows(self._key(file.name))]
+        changed = [
+            path
+            for key in known
+            for path in self._manifest.faults(key, self._wish.thorough)
+            if (self._folder / path).exists()
+        ]
+        if changed:
+            text = f"{listed(changed)}: not as downloaded, damaged or edited; replaced by what Kaggle has"
+            self._reporter.report(Message(text, "warning"))

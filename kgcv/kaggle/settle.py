@@ -1,0 +1,144 @@
+"""What became of a submission of which nobody knows: Kaggle's list tells, before anything is sent again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from kgcv.errors import KaggleError, StopRequested
+from kgcv.events import Reporter, StopCheck, never_stop
+from kgcv.kaggle.client import KaggleClient, RemoteSubmission
+from kgcv.kaggle.ledger import Entry, Ledger, Status
+
+LIST_DELAYS = (0.0, 2.0, 4.0, 8.0)
+"""Seconds before each look at the list for a submission that was just sent.
+
+Kaggle may still be at work on it, and its list may lag behind; how long is not documented, so this is a guess on the
+safe side.
+"""
+
+FRESH = timedelta(minutes=5)
+"""An entry older than this is looked for once: whatever the list can tell, it tells by now."""
+
+NAP_SECONDS = 0.5
+"""The longest sleep between two looks at whether a signal came."""
+
+_STATUS: dict[str, Status] = {"pending": "submitted", "complete": "complete", "error": "error"}
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What submissions are handled with."""
+
+    client: KaggleClient
+    ledger: Ledger
+    reporter: Reporter
+    should_stop: StopCheck = never_stop
+    sleep: Callable[[float], None] = time.sleep
+
+    def nap(self, seconds: float, doing: str) -> None:
+        """Sleep, unless a signal comes.
+
+        Raises:
+            StopRequested: one came; the message begins with what was being done.
+        """
+        while seconds > 0:
+            if (signal := self.should_stop()) is not None:
+                raise StopRequested(signal, f"stopped {doing}")
+            self.sleep(min(seconds, NAP_SECONDS))
+            seconds -= NAP_SECONDS
+
+    def settle(self, entry: Entry) -> Entry:
+        """Write what is known of `entry` now."""
+        self.ledger.settle(entry)
+        return entry
+
+
+def told(entry: Entry, remote: RemoteSubmission) -> Entry:
+    """`entry` with what Kaggle tells of it."""
+    return replace(
+        entry,
+        ref=remote.ref,
+        status=_STATUS[remote.status],
+        public_score=remote.public_score,
+        private_score=remote.private_score,
+        error=(remote.error or "no reason given") if remote.status == "error" else "",
+        refs_before=(),
+    )
+
+
+def not_sent(entry: Entry, why: str) -> Entry:
+    """`entry` as one that does not exist at Kaggle."""
+    return replace(entry, status="refused", error=why, refs_before=())
+
+
+def settle_open(desk: Desk, competition: str) -> None:
+    """Settle every entry that a lost answer or a killed process left open.
+
+    The caller holds `Ledger.submitting`, so none of them is being sent now.
+
+    Raises:
+        KaggleError: the list cannot be read.
+    """
+    for entry in desk.ledger.read():
+        if entry.competition == competition and entry.is_open:
+            settle(desk, entry)
+
+
+def settle(desk: Desk, entry: Entry) -> Entry:
+    """Look for `entry` in Kaggle's list and write what that tells.
+
+    Returns:
+        The entry with its ref; or `refused`, where Kaggle has got nothing new since before it was sent; or
+        `unknown`, where it has, but nothing that is surely this one.
+
+    Raises:
+        KaggleError: the list cannot be read; the entry is then `unknown`.
+    """
+    try:
+        new = _look_for(desk, entry)
+    except KaggleError as error:
+        desk.settle(replace(entry, status="unknown", error="Kaggle's answer was lost"))
+        raise KaggleError(
+            f"{error}\nnobody knows whether {entry.file} was submitted to {entry.competition}; nothing is sent again "
+            "before that is known: kgcv submit --refresh asks"
+        ) from error
+    mine = _matching(entry, new)
+    if len(mine) == 1:
+        return desk.settle(told(entry, mine[0]))
+    if not new:
+        return desk.settle(not_sent(entry, "it never arrived at Kaggle"))
+    refs = ", ".join(str(remote.ref) for remote in new)
+    return desk.settle(replace(entry, status="unknown", error=f"it may be one of Kaggle's submissions {refs}"))
+
+
+def _look_for(desk: Desk, entry: Entry) -> list[RemoteSubmission]:
+    """Submissions of which any may be `entry`; the list is asked again while it is not surely among them."""
+    age = datetime.now(UTC) - datetime.fromisoformat(entry.time)
+    new: list[RemoteSubmission] = []
+    for delay in LIST_DELAYS if age < FRESH else LIST_DELAYS[:1]:
+        desk.nap(delay, "looking for the submission in Kaggle's list; the next kgcv submit goes on with that")
+        others = {other.ref for other in desk.ledger.read() if other.id != entry.id}
+        listed = desk.client.submissions(entry.competition)
+        new = [remote for remote in listed if remote.ref not in others.union(entry.refs_before)]
+        if len(_matching(entry, new)) == 1:
+            break
+    return new
+
+
+def _matching(entry: Entry, new: Sequence[RemoteSubmission]) -> list[RemoteSubmission]:
+    """Those with the entry's file name and message."""
+    named = (remote for remote in new if remote.file_name == entry.file)
+    return [remote for remote in named if _plain(remote.description) == _plain(entry.message)]
+
+
+def _plain(text: str) -> str:
+    """`text` without what a form may do to its spaces and line ends."""
+    return " ".join(text.split())
+
+
+def refs_of(listed: Iterable[RemoteSubmission]) -> tuple[int, ...]:
+    """Their numbers."""
+    return tuple(remote.ref for remote in listed)

@@ -1,0 +1,302 @@
+"""Brings one file from an address, whole and checked, whatever happens on the way."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from kgcv.errors import DataError, KaggleError, StopRequested
+from kgcv.events import Message, Reporter, StopCheck, TaskAdvanced, TaskDone, TaskStarted
+from kgcv.kaggle.answers import Refused, Unreadable, find_words
+from kgcv.kaggle.contents import check_start, describe, total_size
+from kgcv.kaggle.partial import Partial
+from kgcv.kaggle.patience import Patience
+from kgcv.kaggle.trouble import Trouble, diagnose
+from kgcv.kaggle.web import Request, ask, open_web
+
+if TYPE_CHECKING:
+    import requests
+
+CHUNK = 1 << 18
+"""Bytes read and written at a time; a cut loses fewer than these."""
+
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+_WANTS_LOGIN = (
+    "the address wants a login, or its time is over: log in with a browser, start the download there, and give what "
+    "its developer tools copy as cURL with --curl, or its cookies with --cookies"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a file comes from."""
+
+    label: str
+    """For people; nothing secret."""
+    key: str
+    """Tells sources apart; what was begun is found again by it. Letters and digits."""
+    locate: Callable[[], Request] = field(repr=False)
+    """Gives the address; asked anew at each attempt, because signed ones end."""
+    stamp: str = ""
+    """The version; what was begun of another is not gone on with."""
+    known: str = ""
+    """The validator of what is there already: if the server still has that, nothing is fetched."""
+    is_signed: bool = False
+    """Whether a refusal may mean that the address has ended, which a new one mends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A file that is complete."""
+
+    path: Path
+    size: int
+    """Bytes."""
+    sha256: str
+    validator: str
+    """The server's mark of this content; empty if there is none."""
+    was_resumed: bool
+    num_received: int
+    """Bytes that came over the line in this call."""
+
+
+def fetch(
+    source: Source, folder: Path, reporter: Reporter, should_stop: StopCheck, patience: Patience | None = None
+) -> Fetched | None:
+    """Bring a file into `folder` under the name that the server gives it.
+
+    What a killed or failed call left is gone on with, if the server still has the very same content. A file that is
+    complete stays known as such until `forget`, so that a caller that was killed after this call gets it at once.
+
+    Args:
+        source: What to bring.
+        folder: Where to; no other process may fetch the same source there.
+        reporter: Is told of the progress, in bytes.
+        should_stop: Asked at each chunk.
+        patience: Time limits and repetitions; an attempt that brought bytes starts the count anew.
+
+    Returns:
+        The file; None if the server still has what `source.known` says.
+
+    Raises:
+        KaggleError: it cannot be had: refused, not reached, a web page instead, or other content than announced.
+        DataError: the disk is full.
+        StopRequested: a signal asked for an end.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    transfer = _Transfer(source, Partial(folder, source.key), reporter, should_stop, patience or Patience())
+    return transfer.run()
+
+
+def forget(source: Source, folder: Path) -> None:
+    """Forget what is known of a file that was brought, or begun; a complete file itself stays."""
+    Partial(folder, source.key).discard()
+
+
+class _Unchanged(Exception):
+    """The server has nothing new."""
+
+
+class _Transfer:
+    """One call of `fetch`."""
+
+    def __init__(
+        self, source: Source, partial: Partial, reporter: Reporter, should_stop: StopCheck, patience: Patience
+    ) -> None:
+        self._source = source
+        self._partial = partial
+        self._reporter = reporter
+        self._should_stop = should_stop
+        self._patience = patience
+        self._host = "the server"
+        self._shown: int | None = None
+        self._num_received = 0
+        self._was_resumed = False
+        self._num_restarts = 0
+
+    def run(self) -> Fetched | None:
+        if self._partial.note is not None and self._partial.note.stamp != self._source.stamp:
+            self._partial.discard()
+        target = self._partial.target()
+        if target is None:
+            try:
+                self._receive()
+            except _Unchanged:
+                return None
+            target = self._complete()
+        note = self._partial.note
+        assert note is not None and note.size is not None, "a complete file has a note"
+        return Fetched(target, note.size, note.sha256, note.validator, self._was_resumed, self._num_received)
+
+    def _receive(self) -> None:
+        """Repeat attempts until all bytes are there."""
+        attempt = 1
+        with open_web() as session:
+            while not self._partial.is_complete:
+                size = self._partial.size
+                try:
+                    self._attempt(session)
+                    continue
+                except OSError as error:
+                    trouble = self._diagnose(error)
+                except (Refused, Unreadable) as error:
+                    trouble = diagnose(error)
+                attempt = 1 if self._partial.size > size else attempt
+                self._wait(trouble, attempt)
+                attempt += 1
+
+    def _diagnose(self, error: OSError) -> Trouble:
+        from requests import RequestException
+
+        if error.errno in _DISK_FULL and not isinstance(error, RequestException):
+            raise self._disk_full() from error
+        if not isinstance(error, RequestException):
+            raise error
+        return diagnose(error)
+
+    def _wait(self, trouble: Trouble, attempt: int) -> None:
+        """Sleep before the next attempt, or give up."""
+        has_ended = self._source.is_signed and trouble.status in (400, 401, 403)
+        may_pass = trouble.may_pass or has_ended
+        delay = self._patience.delay(attempt, trouble.retry_after) if may_pass else None
+        text = f"{self._source.label}: {trouble.describe(self._host)}"
+        if delay is None:
+            if self._partial.size:
+                text += f"; {self._partial.size / 1e6:.1f} MB are kept, the same command goes on from there"
+            if trouble.status in (401, 403) and not self._source.is_signed:
+                text += "\n" + _WANTS_LOGIN
+            raise KaggleError(text) from None
+        self._reporter.report(Message(f"{text}; trying again in {delay:.0f} s", "warning"))
+        self._check_stop()
+        self._patience.sleep(delay)
+
+    def _attempt(self, session: requests.Session) -> None:
+        request = self._source.locate()
+        self._host = request.host
+        with ask(session, request, self._extra_headers(), self._patience.timeout) as response:
+            self._host = urlsplit(response.url).hostname or self._host
+            match response.status_code:
+                case 304 if self._source.known:
+                    raise _Unchanged
+                case 416 if self._partial.size:
+                    self._start_over("the server has fewer bytes of it than are here")
+                case 206 if self._partial.size:
+                    self._go_on(response)
+                case 200:
+                    self._begin(response)
+                case status:
+                    body = next(response.iter_content(10_000), b"")
+                    raise Refused(status, find_words(body), response.headers.get("Retry-After"))
+
+    def _extra_headers(self) -> dict[str, str]:
+        extra = {"Accept-Encoding": "identity"}
+        note = self._partial.note
+        if self._partial.size and note is not None:
+            if note.validator:
+                return {**extra, "Range": f"bytes={self._partial.size}-", "If-Range": note.validator}
+            self._start_over("the server gives no mark by which the rest could be told to belong to it")
+        if self._source.known:
+            name = "If-None-Match" if self._source.known.startswith('"') else "If-Modified-Since"
+            extra[name] = self._source.known
+        return extra
+
+    def _start_over(self, reason: str) -> None:
+        text = f"{self._source.label}: the {self._partial.size / 1e6:.1f} MB that are here cannot be gone on with"
+        self._num_restarts += 1
+        if self._num_restarts > self._patience.attempts:
+            raise KaggleError(f"{text}: {reason}; this happens again and again")
+        self._reporter.report(Message(f"{text}: {reason}; starting again", "warning"))
+        self._partial.discard()
+
+    def _begin(self, response: requests.Response) -> None:
+        """Take the whole file. What is here is given up only when the file's first bytes have come."""
+        note = describe(response, self._source.stamp)
+        if self._source.known and note.validator == self._source.known:
+            raise _Unchanged
+        blocks = response.iter_content(CHUNK)
+        start = next(blocks, b"")
+        check_start(self._source.label, note.name, response.headers.get("Content-Type", ""), start)
+        if self._partial.size:
+            self._start_over("the file has changed at the server")
+        self._check_room(note.size)
+        self._partial.start(note)
+        self._take(_chain(start, blocks))
+        if note.size is None:
+            # It came to its end by the rules of HTTP; that is all there is to go by.
+            self._partial.amend(replace(note, size=self._partial.path.stat().st_size))
+
+    def _go_on(self, response: requests.Response) -> None:
+        """Take the rest, if it is the rest of this file."""
+        note = self._partial.note
+        assert note is not None, "the rest was asked for"
+        expected = f"bytes {self._partial.size}-"
+        found = describe(response, self._source.stamp)
+        fits = response.headers.get("Content-Range", "").startswith(expected)
+        if not fits or found.validator != note.validator or total_size(response) != note.size:
+            self._start_over("the file has changed at the server")
+            return
+        self._check_room(note.size)
+        self._was_resumed = True
+        done = self._partial.size
+        self._take(response.iter_content(CHUNK))
+        if self._partial.size == done:
+            raise Unreadable("it sends nothing of what is missing")
+
+    def _take(self, blocks: Iterator[bytes]) -> None:
+        """Append what comes."""
+        note, done = self._partial.note, self._partial.size
+        assert note is not None, "there is a note before the first byte"
+        if self._shown != done:
+            self._reporter.report(TaskStarted(self._source.label, note.size or 0, unit="bytes", done=done))
+        self._shown = done
+        with self._partial.append() as stream:
+            for block in blocks:
+                stream.write(block)
+                stream.flush()
+                self._shown += len(block)
+                self._num_received += len(block)
+                self._reporter.report(TaskAdvanced(len(block)))
+                self._check_stop()
+
+    def _complete(self) -> Path:
+        """Check the whole file and give it its name."""
+        self._reporter.report(TaskDone(self._source.label, f"{self._partial.size / 1e6:.1f} MB"))
+        note = self._partial.note
+        assert note is not None, "all bytes are there"
+        sha256, md5 = self._partial.hashes()
+        if note.md5 not in ("", md5):
+            self._partial.discard()
+            raise KaggleError(
+                f"{self._source.label}: what came is not what {self._host} has, by its checksum; it was thrown away, "
+                "run the same command again"
+            )
+        return self._partial.finish(sha256)
+
+    def _check_stop(self) -> None:
+        if (number := self._should_stop()) is not None:
+            raise StopRequested(number, "download stopped; run the same command again to go on")
+
+    def _check_room(self, size: int | None) -> None:
+        free = shutil.disk_usage(self._partial.path.parent).free
+        if size is not None and size - self._partial.size > free:
+            raise self._disk_full(size)
+
+    def _disk_full(self, size: int | None = None) -> DataError:
+        folder = self._partial.path.parent
+        free = f"{shutil.disk_usage(folder).free / 1e6:.0f} MB are free"
+        needs = "" if size is None else f", {(size - self._partial.size) / 1e6:.0f} MB are needed"
+        return DataError(
+            f"{self._source.label}: the disk of {folder} is full: {free}{needs}; make room and run the same command "
+            "again, it goes on from where it is"
+        )
+
+
+def _chain(start: bytes, blocks: Iterator[bytes]) -> Iterator[bytes]:
+    yield start
+    yield from blocks
