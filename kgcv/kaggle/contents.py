@@ -45,12 +45,14 @@ def check_start(label: str, name: str, content_type: str, start: bytes) -> None:
         what = f"a web page called {title!r}" if title else "a web page" if is_page else "an error message"
         raise KaggleError(
             f"{label}: {what} came instead of the file, as from a sign-in page, a proxy or a hotel's network; nothing "
-            "was kept. Open the address in a browser; a page that asks for a login needs --cookies or --curl"
+            "of it was kept. Sign in there, and run the same command again"
         )
     suffix = find_suffix(lower) or PurePosixPath(lower).suffix
     expected = next((each for end, each in _STARTS.items() if suffix.endswith(end)), b"")
     if not start.startswith(expected):
-        raise KaggleError(f"{label}: what comes is no {suffix} archive, though it is called {name!r}; nothing was kept")
+        raise KaggleError(
+            f"{label}: what comes is no {suffix} archive, though it is called {name!r}; nothing of it was kept"
+        )
 
 
 def disposition_name(value: str) -> str:

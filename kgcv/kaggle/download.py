@@ -74,8 +74,11 @@ def download_competition(
         DataError: the disk is full, an archive cannot be unpacked, or the folder is in use.
         StopRequested: a signal asked for an end.
     """
+    # Before the folder is made: a misspelt name leaves none behind.
+    listing = client.list_files(wish.slug)
+    files = choose(listing, wish.names, wish.slug)
     with locked(wish.folder):
-        return _Download(client, wish, reporter, should_stop, patience or Patience()).run()
+        return _Download(client, wish, reporter, should_stop, patience or Patience()).run(files, listing)
 
 
 class _SizesDiffer(Exception):
@@ -99,9 +102,7 @@ class _Download:
         self._num_received = 0
         self._was_resumed = False
 
-    def run(self) -> Downloaded:
-        listing = self._client.list_files(self._wish.slug)
-        files = choose(listing, self._wish.names, self._wish.slug)
+    def run(self, files: Sequence[RemoteFile], listing: Sequence[RemoteFile]) -> Downloaded:
         archive = self._folder / f"{self._wish.slug}.zip"
         if self._wish.packing == "only" and not self._wish.names:
             num_new = self._bring_archive_only(listing, archive)

@@ -22,14 +22,17 @@ from kgcv.kaggle.web import Request, ask, open_web
 if TYPE_CHECKING:
     import requests
 
-CHUNK = 1 << 18
-"""Bytes read and written at a time; a cut loses fewer than these."""
+CHUNK = 1 << 15
+"""Bytes read and written at a time. A cut loses fewer than these, so that a line which breaks often gets on too."""
+
+_REPORTED = 1 << 18
+"""Bytes between two events of progress."""
 
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 _WANTS_LOGIN = (
-    "the address wants a login, or its time is over: log in with a browser, start the download there, and give what "
-    "its developer tools copy as cURL with --curl, or its cookies with --cookies"
+    "the address wants a login, or its time is over: log in with a browser, start the download there, and give with "
+    "--curl what its developer tools copy as cURL, or its cookies with --cookies"
 )
 
 
@@ -256,13 +259,23 @@ class _Transfer:
             self._reporter.report(TaskStarted(self._source.label, note.size or 0, unit="bytes", done=done))
         self._shown = done
         with self._partial.append() as stream:
-            for block in blocks:
-                stream.write(block)
-                stream.flush()
-                self._shown += len(block)
-                self._num_received += len(block)
-                self._reporter.report(TaskAdvanced(len(block)))
-                self._check_stop()
+            try:
+                for block in blocks:
+                    stream.write(block)
+                    stream.flush()
+                    done += len(block)
+                    if done - self._shown >= _REPORTED:
+                        self._show(done)
+                    self._check_stop()
+            finally:
+                self._show(done)
+
+    def _show(self, done: int) -> None:
+        """Tell of the bytes that came since the last event."""
+        new = done - (self._shown or 0)
+        self._num_received += new
+        self._shown = done
+        self._reporter.report(TaskAdvanced(new))
 
     def _complete(self) -> Path:
         """Check the whole file and give it its name."""

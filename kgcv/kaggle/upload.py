@@ -135,11 +135,13 @@ def _upload(desk: Desk, entry: Entry, file: Path) -> str:
 
 def _create(desk: Desk, entry: Entry, token: str) -> Entry:
     """Make the submission; never a second time before Kaggle's list shows that the first does not exist."""
+    last = ""
     for number in range(CREATE_TRIES):
         try:
             ref = desk.client.create_submission(entry.competition, token, entry.message)
         except LostAnswer as error:
-            desk.reporter.report(Message(f"{error}; looking whether the submission arrived", "warning"))
+            last = str(error)
+            desk.reporter.report(Message(f"{last}; looking whether the submission arrived", "warning"))
             settled = settle(desk, entry)
         except KaggleError as error:
             # After a lost answer a refusal may mean that the first one did arrive.
@@ -153,8 +155,9 @@ def _create(desk: Desk, entry: Entry, token: str) -> Entry:
         if settled.status == "unknown":
             return _adopt(desk, settled)
         desk.settle(entry)  # pending again
-    desk.settle(not_sent(entry, "Kaggle did not answer, and its list shows no submission"))
-    raise KaggleError(f"{entry.file}: not submitted: Kaggle did not answer {CREATE_TRIES} times")
+    why = f"tried {CREATE_TRIES} times, and Kaggle's list shows no submission; the last answer: {last}"
+    desk.settle(not_sent(entry, why))
+    raise KaggleError(f"{entry.file}: not submitted: {why}")
 
 
 def _confirm(desk: Desk, entry: Entry) -> Entry:
