@@ -76,7 +76,9 @@ def read_train_samples(data: DataConfig, split: SplitConfig) -> SampleTable:
         ConfigError: the data are tables.
     """
     if data.kind == "table":
-        raise ConfigError(["data.kind: table: nothing works on tables yet but kgcv config; images are what trains"])
+        raise ConfigError(
+            ["data.kind: table: only kgcv config and kgcv features work on tables yet; images are what trains"]
+        )
     root, source = Path(data.root), data.train
     folders = {"train": root / source.images}
     if split.kind == "folder":

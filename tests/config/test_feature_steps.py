@@ -85,8 +85,7 @@ def test_every_step_has_a_word_and_a_table() -> None:
         ),
         (
             "{step: keep, table: rows, where: a > 0}",
-            f"{HEAD}:18: features.0.table: rows keeps all its rows; "
-            "leave some out of training with rows.keep_where",
+            f"{HEAD}:18: features.0.table: rows keeps all its rows; leave some out of training with rows.keep_where",
         ),
         ("{step: keep, table: stores, where: a}", f"{HEAD}:33: features.0.where: must be a column, one of "),
         ("{step: flag, name: b, where: a=1}", f"{HEAD}:27: features.0.where: must be a column, one of "),
@@ -110,7 +109,7 @@ def test_every_step_has_a_word_and_a_table() -> None:
         ),
         (
             "{step: date_parts, column: a, parts: Weak}",
-            f"{HEAD}:35: features.0.parts.0: must be one of Year, IsoYear, Month, Week, ",
+            f"{HEAD}:35: features.0.parts: must be one of Year, IsoYear, Month, Week, ",
         ),
         (
             "{step: iso_week_date, year: a, week: b, name: c, weekday: 8}",

@@ -445,5 +445,5 @@ def test_select_leaves_out_what_test_samples_lack() -> None:
 
 
 def test_tables_are_not_looked_for_among_images(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="data.kind: table: nothing works on tables yet"):
+    with pytest.raises(ConfigError, match="only kgcv config and kgcv features work on tables yet"):
         read_train_samples(DataConfig(root=str(tmp_path), kind="table", target="sales"), HOLDOUT)
