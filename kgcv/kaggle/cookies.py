@@ -2,31 +2,58 @@
 
 from __future__ import annotations
 
-from http.cookiejar import Cookie, CookieJar, DefaultCookiePolicy, LoadError, MozillaCookieJar
+from http.cookiejar import Cookie, CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from kgcv.errors import DataError
 
+_FIELDS = ("domain", "subdomains", "path", "secure", "end", "name", "value")
+
 
 def read_cookies(path: Path) -> CookieJar:
     """The cookies in a file of the Netscape form, as browser extensions, curl and wget write it.
 
+    A line has seven fields with tabs between them: domain, whether subdomains get it too, path, whether it needs
+    encryption, end (seconds since 1970, 0 for none), name, value. The standard library's reader drops cookies without
+    an end and prints lines that it does not understand.
+
     Raises:
         DataError: it cannot be read, or is of another form. The text shows nothing of the content.
     """
-    jar = MozillaCookieJar(policy=_policy())
     try:
-        jar.load(str(path), ignore_discard=True)
-    except LoadError:
-        raise DataError(
-            f"{path}: is no cookies.txt of the Netscape form, whose first line is: # Netscape HTTP Cookie File"
-        ) from None
+        lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from None
     except ValueError:
         raise DataError(f"{path}: cannot be read: it is not text") from None
+    jar = CookieJar(policy=_policy())
+    for number, line in enumerate(lines, start=1):
+        text = line.removeprefix("#HttpOnly_")
+        if not text.strip() or text.startswith("#"):
+            continue
+        fields = text.split("\t")
+        if len(fields) != len(_FIELDS) or not fields[_FIELDS.index("end")].lstrip("-").isdigit():
+            raise DataError(
+                f"{path}:{number}: is no line of a cookies.txt of the Netscape form: seven fields with tabs between them"
+            )
+        jar.set_cookie(_read_cookie(dict(zip(_FIELDS, fields, strict=True))))
+    if not len(jar):
+        raise DataError(f"{path}: holds no cookie that is still valid")
     return jar
+
+
+def _read_cookie(fields: dict[str, str]) -> Cookie:
+    with_subdomains = fields["subdomains"].upper() == "TRUE"
+    host = fields["domain"].lower().lstrip(".")
+    return _cookie(
+        fields["name"],
+        fields["value"],
+        f".{host}" if with_subdomains else _full(host),
+        is_secure=fields["secure"].upper() == "TRUE",
+        path=fields["path"],
+        expires=int(fields["end"]) or None,
+    )
 
 
 def pasted_cookies(header: str, url: str) -> CookieJar:
@@ -42,7 +69,7 @@ def pasted_cookies(header: str, url: str) -> CookieJar:
     for part in header.split(";"):
         name, equals, value = part.strip().partition("=")
         if equals and name:
-            jar.set_cookie(_cookie(name, value, host if "." in host else f"{host}.local", parts.scheme == "https"))
+            jar.set_cookie(_cookie(name, value, _full(host), is_secure=parts.scheme == "https"))
     return jar
 
 
@@ -51,7 +78,14 @@ def _policy() -> DefaultCookiePolicy:
     return DefaultCookiePolicy(strict_ns_domain=DefaultCookiePolicy.DomainStrictNonDomain)
 
 
-def _cookie(name: str, value: str, domain: str, is_secure: bool) -> Cookie:
+def _full(host: str) -> str:
+    """How the standard library writes a host; one without a dot counts as local."""
+    return host if "." in host else f"{host}.local"
+
+
+def _cookie(name: str, value: str, domain: str, is_secure: bool, path: str = "/", expires: int | None = None) -> Cookie:
+    """A cookie for one host, or, if `domain` begins with a dot, for its subdomains too."""
+    with_subdomains = domain.startswith(".")
     return Cookie(
         version=0,
         name=name,
@@ -59,13 +93,13 @@ def _cookie(name: str, value: str, domain: str, is_secure: bool) -> Cookie:
         port=None,
         port_specified=False,
         domain=domain,
-        domain_specified=False,
-        domain_initial_dot=False,
-        path="/",
+        domain_specified=with_subdomains,
+        domain_initial_dot=with_subdomains,
+        path=path,
         path_specified=True,
         secure=is_secure,
-        expires=None,
-        discard=True,
+        expires=expires,
+        discard=expires is None,
         comment=None,
         comment_url=None,
         rest={},

@@ -19,7 +19,8 @@ from kgcv.kaggle.manifest import HOME, Manifest, locked
 from kgcv.kaggle.patience import Patience
 from kgcv.kaggle.records import RemoteFile
 from kgcv.kaggle.selection import Wish, choose, version
-from kgcv.kaggle.transfer import Fetched, Source, fetch, forget
+from kgcv.kaggle.source import Fetched, Source
+from kgcv.kaggle.transfer import fetch, forget
 from kgcv.kaggle.web import Request
 
 FEW = 20

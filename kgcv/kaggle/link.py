@@ -18,7 +18,8 @@ from kgcv.kaggle.curl import parse_curl, parse_header
 from kgcv.kaggle.manifest import HOME, Manifest, locked
 from kgcv.kaggle.patience import Patience
 from kgcv.kaggle.selection import Packing
-from kgcv.kaggle.transfer import Source, fetch, forget
+from kgcv.kaggle.source import Source
+from kgcv.kaggle.transfer import fetch, forget
 from kgcv.kaggle.web import Request, check_url
 
 

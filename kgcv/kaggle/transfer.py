@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import errno
 import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -16,8 +16,9 @@ from kgcv.kaggle.answers import Refused, Unreadable, find_words
 from kgcv.kaggle.contents import check_start, describe, total_size
 from kgcv.kaggle.partial import Partial
 from kgcv.kaggle.patience import Patience
+from kgcv.kaggle.source import Fetched, Source
 from kgcv.kaggle.trouble import Trouble, diagnose
-from kgcv.kaggle.web import Request, ask, open_web
+from kgcv.kaggle.web import ask, open_web
 
 if TYPE_CHECKING:
     import requests
@@ -34,39 +35,6 @@ _WANTS_LOGIN = (
     "the address wants a login, or its time is over: log in with a browser, start the download there, and give with "
     "--curl what its developer tools copy as cURL, or its cookies with --cookies"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where a file comes from."""
-
-    label: str
-    """For people; nothing secret."""
-    key: str
-    """Tells sources apart; what was begun is found again by it. Letters and digits."""
-    locate: Callable[[], Request] = field(repr=False)
-    """Gives the address; asked anew at each attempt, because signed ones end."""
-    stamp: str = ""
-    """The version; what was begun of another is not gone on with."""
-    known: str = ""
-    """The validator of what is there already: if the server still has that, nothing is fetched."""
-    is_signed: bool = False
-    """Whether a refusal may mean that the address has ended, which a new one mends."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """A file that is complete."""
-
-    path: Path
-    size: int
-    """Bytes."""
-    sha256: str
-    validator: str
-    """The server's mark of this content; empty if there is none."""
-    was_resumed: bool
-    num_received: int
-    """Bytes that came over the line in this call."""
 
 
 def fetch(

@@ -144,10 +144,7 @@ def _create(desk: Desk, entry: Entry, token: str) -> Entry:
             desk.reporter.report(Message(f"{last}; looking whether the submission arrived", "warning"))
             settled = settle(desk, entry)
         except KaggleError as error:
-            # After a lost answer a refusal may mean that the first one did arrive.
-            settled = settle(desk, entry) if number else desk.settle(not_sent(entry, str(error)))
-            if settled.ref is None:
-                raise
+            return _take_refusal(desk, entry, error, is_first=number == 0)
         else:
             return desk.settle(replace(entry, ref=ref, status="submitted", refs_before=()))
         if settled.ref is not None:
@@ -158,6 +155,16 @@ def _create(desk: Desk, entry: Entry, token: str) -> Entry:
     why = f"tried {CREATE_TRIES} times, and Kaggle's list shows no submission; the last answer: {last}"
     desk.settle(not_sent(entry, why))
     raise KaggleError(f"{entry.file}: not submitted: {why}")
+
+
+def _take_refusal(desk: Desk, entry: Entry, error: KaggleError, *, is_first: bool) -> Entry:
+    """The submission, if an earlier attempt did arrive and is why this one is refused; else the error is raised."""
+    settled = entry if is_first else settle(desk, entry)
+    if settled.ref is not None:
+        return settled
+    if settled.status != "unknown":
+        desk.settle(not_sent(entry, str(error)))
+    raise error
 
 
 def _confirm(desk: Desk, entry: Entry) -> Entry:

@@ -155,7 +155,8 @@ train: {metric: 3, device: *x, seed: 1, seed: 2}
         "c.yaml:10:32: stages.1.lr.1: must be a number, got the text 'fast'",
         "c.yaml:11:6: stages.2.image_size: must be a whole number, got 32.0",
         "c.yaml:11:29: stages.2.lr.0: must be a finite number, got Infinity",
-        "c.yaml:12:24: split.num_folds: does nothing here; it needs split.kind: folds or forward, and no split.train_on_all",
+        "c.yaml:12:24: split.num_folds: does nothing here; it needs split.kind: folds or forward, "
+        "and no split.train_on_all",
         "c.yaml:13:1: trian: unknown key; did you mean 'train'?",
         "c.yaml:14:1: resize: must be a section with keys, got nothing; leave the key out to have its default",
         "c.yaml:15:9: train.metric: must be text, got 3; put it in quotes",

@@ -12,7 +12,8 @@ import pytest
 
 from kgcv.events import Recorder, never_stop
 from kgcv.kaggle.patience import Patience
-from kgcv.kaggle.transfer import Fetched, Source, fetch
+from kgcv.kaggle.source import Fetched, Source
+from kgcv.kaggle.transfer import fetch
 from kgcv.kaggle.web import Request
 
 

@@ -61,7 +61,7 @@ def test_an_empty_page_in_the_middle_does_not_end_the_list(kaggle):
 
 
 def test_a_page_that_comes_again_and_again_is_no_list(kaggle):
-    kaggle.fault("json", "ListDataFiles", times=-1, body={"files": [], "nextPageToken": "again"})
+    kaggle.fault("json", "ListDataFiles", times=5, body={"files": [], "nextPageToken": "again"})
     with pytest.raises(KaggleError, match="the same page again"):
         kaggle.connect().list_files(SLUG)
     assert len(kaggle.requests) == 2

@@ -275,6 +275,37 @@ def test_an_answer_without_a_number_is_no_success(kaggle, desk, file, words):
     assert (entry.status, entry.ref) == ("refused", None)
 
 
+def test_each_attempt_is_pending_in_the_ledger(kaggle, desk, file, monkeypatch):
+    kaggle.fault("hangup", CREATE)
+    create, seen = desk.client.create_submission, []
+
+    def look_first(*given):
+        seen.extend(desk.ledger.read())
+        return create(*given)
+
+    monkeypatch.setattr(desk.client, "create_submission", look_first)
+    send(desk, file)
+    assert [entry.status for entry in seen] == ["pending", "pending"]
+
+
+def test_while_the_list_does_not_tell_nothing_is_sent_again(kaggle, desk, file, monkeypatch):
+    other = file.with_name("other.csv")
+    other.write_text("id,label\n1,0\n")
+    send(desk, other)
+    create = desk.client.create_submission
+
+    def beside_somebody_else(*given):
+        added_by_hand(kaggle, "theirs.csv", "theirs")
+        return create(*given)
+
+    monkeypatch.setattr(desk.client, "create_submission", beside_somebody_else)
+    kaggle.fault("hangup", CREATE, times=-1)
+    with pytest.raises(KaggleError, match="nobody knows whether these bytes were submitted"):
+        send(desk, file)
+    assert kaggle.routes().count(CREATE) == 2  # the other file's and one for this
+    assert desk.ledger.read()[1].status == "unknown"
+
+
 def test_a_refusal_after_a_lost_answer_does_not_hide_what_arrived(kaggle, desk, file, monkeypatch):
     """The list lags behind until the second attempt, which Kaggle refuses, as the first one used the file up."""
     kaggle.fault("lost-answer")
@@ -285,6 +316,15 @@ def test_a_refusal_after_a_lost_answer_does_not_hide_what_arrived(kaggle, desk, 
     )
     entry = send(desk, file)
     assert [one.ref for one in kaggle.submissions] == [entry.ref]
+
+
+def test_a_refusal_after_what_never_arrived_has_the_servers_words(kaggle, desk, file):
+    kaggle.fault("hangup", CREATE)
+    kaggle.fault("limit")
+    with pytest.raises(KaggleError, match="Your team has used"):
+        send(desk, file)
+    (entry,) = desk.ledger.read()
+    assert entry.status == "refused" and "Your team has used" in entry.error
 
 
 def test_a_list_that_lags_behind_is_asked_again(kaggle, desk, file, naps, monkeypatch):

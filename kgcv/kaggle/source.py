@@ -1,0 +1,42 @@
+"""Where a file comes from, and what came."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kgcv.kaggle.web import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a file comes from."""
+
+    label: str
+    """For people; nothing secret."""
+    key: str
+    """Tells sources apart; what was begun is found again by it. Letters and digits."""
+    locate: Callable[[], Request] = field(repr=False)
+    """Gives the address; asked anew at each attempt, because signed ones end."""
+    stamp: str = ""
+    """The version; what was begun of another is not gone on with."""
+    known: str = ""
+    """The validator of what is there already: if the server still has that, nothing is fetched."""
+    is_signed: bool = False
+    """Whether a refusal may mean that the address has ended, which a new one mends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A file that is complete."""
+
+    path: Path
+    size: int
+    """Bytes."""
+    sha256: str
+    validator: str
+    """The server's mark of this content; empty if there is none."""
+    was_resumed: bool
+    num_received: int
+    """Bytes that came over the line in this call."""
