@@ -35,9 +35,10 @@ def read_cookies(path: Path) -> CookieJar:
         fields = text.split("\t")
         if len(fields) != len(_FIELDS) or not fields[_FIELDS.index("end")].lstrip("-").isdigit():
             raise DataError(
-                f"{path}:{number}: is no line of a cookies.txt of the Netscape form: seven fields with tabs between them"
+                f"{path}:{number}: is no line of a cookies.txt (Netscape form: seven fields, tabs between them)"
             )
         jar.set_cookie(_read_cookie(dict(zip(_FIELDS, fields, strict=True))))
+    jar.clear_expired_cookies()
     if not len(jar):
         raise DataError(f"{path}: holds no cookie that is still valid")
     return jar

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -195,6 +195,8 @@ class _Download:
         self._manifest.note({key: version([file])}, files, dict.fromkeys({each.origin for each in files}, key))
         forget(source, self._incoming)
         fetched.path.unlink(missing_ok=True)
+        with suppress(OSError):  # what another call began stays there
+            self._incoming.rmdir()
 
     def _unwrap(self, path: Path, file: RemoteFile) -> Path:
         """The file itself, which may have come in a zip of its own, with the listed size."""

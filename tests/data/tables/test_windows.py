@@ -55,23 +55,15 @@ def test_only_one_side_if_so_asked(make_frame: Make) -> None:
     assert list(made.columns) == ["shop", "day", "promo", "promo_days_to"]
 
 
-@pytest.mark.parametrize(
-    ("lag", "expected"), [(1, [1, 2, None, None, 1, None]), (2, [3, 2, None, None, None, None])]
-)
+@pytest.mark.parametrize(("lag", "expected"), [(1, [3, 2, None, None, 1, None]), (2, [3, 2, None, None, None, None])])
 def test_events_count_only_where_they_are_seen_and_old_enough(
     make_frame: Make, cells: Cells, lag: int, expected: list[float | None]
 ) -> None:
-    # Events on the 3rd (learned from), the 5th (to be predicted); rows on the 4th, 5th, 1st, 2nd, 6th...
-    frame = make_frame(
-        day=["2015-01-06", "2015-01-05", "2015-01-01", "2015-01-03", "2015-01-04", "2015-01-02"],
-        promo=[0, 1, 0, 1, 0, 0],
-    )
-    only_old = np.array([False, False, True, True, True, True])
-    made = elapsed(frame, events(sides=("since",), lag_days=lag), "day", only_old)
-    # The event of the 5th is not seen: 6th and 5th have that of the 3rd, or nothing younger than `lag`.
-    day6 = 3.0
-    assert cells(made, "promo_days_since") == [day6, 2, None, None, 1 if lag == 1 else None, None]
-    assert expected[1:] == cells(made, "promo_days_since")[1:]
+    # Rows of the 6th, 5th, 1st, 3rd, 4th and 2nd; events on the 5th, which is to be predicted, and on the 3rd.
+    frame = make_frame(day=[f"2015-01-0{day}" for day in (6, 5, 1, 3, 4, 2)], promo=[0, 1, 0, 1, 0, 0])
+    is_train = np.array([False, False, True, True, True, True])
+    made = elapsed(frame, events(sides=("since",), lag_days=lag), "day", is_train)
+    assert cells(made, "promo_days_since") == expected
 
 
 def test_a_missing_mark_is_no_event(make_frame: Make, cells: Cells) -> None:
@@ -126,16 +118,12 @@ def test_windows_never_reach_into_the_neighbouring_group(make_frame: Make, cells
     made = rolling(frame, wide, "day", seen(frame))
     assert cells(made, "promo_sum_before_400") == [1, 1]
     assert cells(made, "promo_sum_after_400") == [1, 1]
-    far = elapsed(make_frame(shop=["a", "b"], day=["2015-01-10", "2015-01-01"], promo=[1, 0]), events(
-        group=("shop",), sides=("since",), lag_days=3
-    ), "day", seen(frame))
-    assert cells(far, "promo_days_since") == [None, None]
+    lagging = events(group=("shop",), sides=("since",), lag_days=3)
+    assert cells(elapsed(frame, lagging, "day", seen(frame)), "promo_days_since") == [None, None]
 
 
 def test_groups_of_several_columns_numbers_and_gaps(make_frame: Make, cells: Cells) -> None:
-    frame = make_frame(
-        shop=[1, 1, "", ""], kind=["x", "y", "x", "x"], day=["2015-01-01"] * 4, promo=[1, 10, 100, 1000]
-    )
+    frame = make_frame(shop=[1, 1, "", ""], kind=["x", "y", "x", "x"], day=["2015-01-01"] * 4, promo=[1, 10, 100, 1000])
     step = RollingStep(step="rolling", columns=("promo",), group=("shop", "kind"), days=1, calendar=True)
     assert cells(rolling(frame, step, "day", seen(frame)), "promo_sum_before_1") == [1, 10, 1100, 1100]
 
