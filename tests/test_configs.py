@@ -29,6 +29,7 @@ def test_there_are_shipped_configs_and_nothing_else() -> None:
         "planet.yaml",
         "satellite.yaml",
         "movie-posters.yaml",
+        "rossmann.yaml",
     }
     assert sorted(path for path in CONFIGS.rglob("*") if path.is_file()) == SHIPPED
 

@@ -12,7 +12,8 @@ from kgcv.errors import ConfigError, DataError, KaggleError, listed
 from kgcv.events import Message
 from kgcv.kaggle.patience import Patience
 from kgcv.kaggle.settle import Desk
-from kgcv.kaggle.transfer import Source, fetch
+from kgcv.kaggle.source import Source
+from kgcv.kaggle.transfer import fetch
 from kgcv.kaggle.web import Request
 
 _TABLE = re.compile(r".*\.csv(\.(gz|zip|7z))?", re.IGNORECASE)

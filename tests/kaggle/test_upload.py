@@ -435,6 +435,16 @@ def test_a_submission_of_the_ledger_is_never_taken_for_another(kaggle, desk, fil
     assert [entry.status for entry in desk.ledger.read()][1] == "refused"
 
 
+def test_what_was_there_before_is_never_taken_for_it(kaggle, desk, file):
+    other = file.with_name("other.csv")
+    other.write_text("id,label\n1,0\n")
+    send(desk, other)
+    ref = added_by_hand(kaggle)  # the same name and message, by other means
+    desk.ledger.add(entry_of(file, refs_before=(kaggle.submissions[0].ref, ref)))
+    assert send(desk, file).ref == kaggle.submissions[2].ref
+    assert [entry.status for entry in desk.ledger.read()][1] == "refused"
+
+
 def test_spaces_that_kaggle_changes_in_a_message_do_not_matter(kaggle, desk, file):
     kaggle.fault("lost-answer")
     create = desk.client.create_submission

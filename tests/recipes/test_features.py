@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,8 +37,6 @@ def test_rows_that_a_join_leaves_alone_are_told_whether_it_is_done_now_or_was_be
 
 
 def test_a_column_that_nothing_makes_is_named(config: Config, tmp_path: Path) -> None:
-    from dataclasses import replace
-
     wrong = replace(config, columns=ColumnsConfig(categories=("town", "twon"), numbers=("size",)))
     with pytest.raises(DataError, match=r"^rows has no 'size', 'twon' after the steps; it has shop, y, town$"):
         make_features(wrong, Recorder(), never_stop)

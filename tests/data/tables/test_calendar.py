@@ -52,7 +52,7 @@ def test_parts_of_dates(make_frame: Make, cells: Cells, part: DatePart, expected
 
 def test_parts_of_a_missing_date_are_missing_and_a_prefix_stands_before_them(make_frame: Make, cells: Cells) -> None:
     frame = make_frame(d=["2014-12-29 23:59:58", ""])
-    parts = ("Hour", "Minute", "Second", "IsoYear", "Week")
+    parts: tuple[DatePart, ...] = ("Hour", "Minute", "Second", "IsoYear", "Week")
     made = date_parts(frame, DatePartsStep(step="date_parts", column="d", parts=parts, prefix="d_"))
     assert [cells(made, f"d_{part}") for part in parts] == [
         [23, None],

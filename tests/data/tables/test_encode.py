@@ -43,7 +43,7 @@ def test_rows_as_a_network_reads_them(frame: pd.DataFrame) -> None:
     # z and 2015 do not occur among the rows that train, as if they were missing.
     assert rows.codes.tolist() == [[0, 0], [2, 2], [0, 0], [1, 0], [2, 1], [0, 2]]
     assert rows.numbers.tolist() == [[98, -6], [-1, 0], [7, 0], [1, 0], [-1, 0], [1, 0]]
-    assert (rows.codes.dtype, rows.numbers.dtype, len(rows)) == (np.int64, np.float32, 6)
+    assert (str(rows.codes.dtype), str(rows.numbers.dtype), len(rows)) == ("int64", "float32", 6)
     assert rows.numbers[TRAIN].mean(axis=0).tolist() == [0, 0]
 
 

@@ -68,9 +68,7 @@ def test_only_some_columns_and_a_suffix_for_each(make_frame: Make) -> None:
 
 def test_doubled_keys_on_the_right_are_named(make_frame: Make) -> None:
     right = make_frame(a=[1, 2, 1, 2, 3], b=["x", "y", "x", "z", "x"], c=[1, 2, 3, 4, 5])
-    with pytest.raises(
-        DataError, match=r"more than once in the table on the right \(1\): a=1 b=x; each may occur once"
-    ):
+    with pytest.raises(DataError, match=r"more than once in the table on the right \(1\): a=1 b=x; each may"):
         join(make_frame(a=[1], b=["x"]), right, step(on=("a", "b")))
 
 
