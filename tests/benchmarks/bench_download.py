@@ -1,0 +1,226 @@
+"""Kills `kgcv download` again and again, at moments drawn at random, until it is done; then compares every byte.
+
+    python tests/benchmarks/bench_download.py --downloads 20 --megabytes 300
+
+The competition is served by the loopback Kaggle of the tests: three large files, a `.tar.7z` and a `.csv.zip`, as
+competitions ship them. Each download gets up to `--kills` SIGKILLs, at moments that are uniform over the time an
+undisturbed download takes, and is then left to finish. It is right if every file has the hash of its original, the
+next call finds all current, and no half-written file ever had a final name. Prints a table; exit 1 if one is wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib.util
+import io
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+import tempfile
+import threading
+import time
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import py7zr
+
+SLUG = "leaf-disease"
+COMMAND = [sys.executable, "-m", "kgcv", "download", SLUG, "-o", "data", "--progress", "none", "--json"]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """One download."""
+
+    num_kills: int = 0
+    phases: list[str] = field(default_factory=list)
+    received: int = 0
+    """Bytes the storage sent."""
+    peak: int = 0
+    """Largest resident memory of its processes, bytes."""
+    seconds: float = 0.0
+    faults: list[str] = field(default_factory=list)
+
+
+def load_loopback() -> Any:
+    """The module of the stand-in for Kaggle."""
+    path = Path(__file__).parents[1] / "kaggle" / "loopback.py"
+    spec = importlib.util.spec_from_file_location("loopback_kaggle", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def make_files(megabytes: int) -> tuple[dict[str, bytes], dict[str, str]]:
+    """The competition's files, and the SHA-256 of each file that is to be there in the end."""
+    draws = random.Random(1)
+    part = (megabytes - 12) * 1_000_000 // 3
+    files = {f"train/part_{number}.bin": draws.randbytes(part) for number in range(3)}
+    wanted = dict(files)
+    tiles = {f"train-jpg/train_{number}.jpg": draws.randbytes(20_000) for number in range(500)}
+    tar, seven_zip, table = io.BytesIO(), io.BytesIO(), io.BytesIO()
+    with tarfile.open(fileobj=tar, mode="w") as content:
+        for name, data in tiles.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            content.addfile(member, io.BytesIO(data))
+    with py7zr.SevenZipFile(seven_zip, "w") as packed:
+        packed.writestr(tar.getvalue(), "train-jpg.tar")
+    rows = "".join(f"train_{number},{draws.random()}\n" for number in range(100_000)).encode()
+    with zipfile.ZipFile(table, "w", zipfile.ZIP_DEFLATED) as zipped:
+        zipped.writestr("train_v2.csv", rows)
+    files |= {"train-jpg.tar.7z": seven_zip.getvalue(), "train_v2.csv.zip": table.getvalue()}
+    wanted |= {**tiles, "train_v2.csv": rows}
+    return files, {name: hashlib.sha256(data).hexdigest() for name, data in wanted.items()}
+
+
+class Attempt:
+    """One process of `kgcv download`."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self._process = subprocess.Popen(
+            COMMAND, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    def kill_after(self, seconds: float) -> None:
+        """SIGKILL after so long, unless it has ended."""
+        timer = threading.Timer(seconds, lambda: os.kill(self._process.pid, signal.SIGKILL))
+        timer.start()
+        self._end()
+        timer.cancel()
+
+    def finish(self) -> None:
+        """Wait for its end."""
+        self._end()
+
+    def _end(self) -> None:
+        assert self._process.stdout is not None
+        self.output = self._process.stdout.read()
+        _, status, usage = os.wait4(self._process.pid, 0)
+        self._process.stdout.close()
+        self._process.returncode = self.code = os.waitstatus_to_exitcode(status)
+        self.peak = usage.ru_maxrss * 1024
+
+
+def find_phase(data: Path) -> str:
+    """What a killed process was at."""
+    incoming = data / ".kgcv" / "incoming"
+    if (data / ".unpacking").exists():
+        return "unpack"
+    if any(incoming.glob(".*.part")):
+        return "receive"
+    return "check" if incoming.exists() else "start"
+
+
+def find_faults(data: Path, wanted: dict[str, str], is_done: bool) -> list[str]:
+    """Files with final names that are not as they should be; when it is done, also those that are missing."""
+    found = {
+        path.relative_to(data).as_posix(): path
+        for path in data.rglob("*")
+        if path.is_file() and not path.relative_to(data).parts[0].startswith(".")
+    }
+    faults = [f"extra {name}" for name in found.keys() - wanted.keys()]
+    for name in found.keys() & wanted.keys():
+        with found[name].open("rb") as stream:
+            if hashlib.file_digest(stream, "sha256").hexdigest() != wanted[name]:
+                faults.append(f"wrong {name}")
+    return faults + [f"missing {name}" for name in wanted.keys() - found.keys() if is_done]
+
+
+def download(server: Any, folder: Path, wanted: dict[str, str], moments: list[float]) -> Outcome:
+    """Download once, killed at these moments (seconds after each start)."""
+    environment = {**os.environ, **server.environment(folder / "home")}
+    data, outcome, start = folder / "data", Outcome(), time.perf_counter()
+    server.sent = 0
+    for moment in moments:
+        attempt = Attempt(folder, environment)
+        attempt.kill_after(moment)
+        outcome.peak = max(outcome.peak, attempt.peak)
+        if attempt.code != -signal.SIGKILL:
+            break
+        outcome.num_kills += 1
+        outcome.phases.append(find_phase(data))
+        outcome.faults += find_faults(data, wanted, is_done=False)
+    for expected in (None, 0):
+        attempt = Attempt(folder, environment)
+        attempt.finish()
+        outcome.peak = max(outcome.peak, attempt.peak)
+        if attempt.code != 0:
+            outcome.faults.append(f"exit {attempt.code}: {attempt.output}")
+        elif expected is not None and json.loads(attempt.output)["num_new"] != expected:
+            outcome.faults.append("not current afterwards")
+    outcome.seconds = time.perf_counter() - start
+    outcome.received = server.sent
+    outcome.faults += find_faults(data, wanted, is_done=True)
+    if rest := [path.name for path in (data / ".kgcv").iterdir() if path.name not in ("lock", "manifest.json")]:
+        outcome.faults.append(f"left behind: {rest}")
+    return outcome
+
+
+def count_bytes(module: Any) -> Any:
+    """A server that counts what its storage sends."""
+
+    class Counting(module.LoopbackKaggle):  # type: ignore[misc]
+        sent = 0
+
+    pour = module._Handler._write_slowly
+
+    def counted(handler: Any, content: memoryview) -> None:
+        for at in range(0, len(content), 1 << 18):
+            pour(handler, content[at : at + (1 << 18)])
+            handler.server.kaggle.sent += len(content[at : at + (1 << 18)])
+
+    module._Handler._write_slowly = counted
+    return Counting
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--downloads", type=int, default=20)
+    parser.add_argument("--megabytes", type=int, default=300)
+    parser.add_argument("--kills", type=int, default=6, help="at most, a download")
+    parser.add_argument("--seed", type=int, default=42)
+    options = parser.parse_args()
+    files, wanted = make_files(options.megabytes)
+    draws = random.Random(options.seed)
+    outcomes = []
+    with count_bytes(load_loopback())() as server, tempfile.TemporaryDirectory(prefix="kgcv-kills-") as root:
+        server.files[SLUG] = files
+        size = len(server.archive(SLUG))
+        usual = download(server, Path(root) / "0", wanted, []) if (Path(root) / "0").mkdir() is None else Outcome()
+        print(
+            f"archive {size / 1e6:.1f} MB; undisturbed: {usual.seconds:.1f} s, peak {usual.peak / 1e6:.0f} MB, {usual.faults}"
+        )
+        for number in range(1, options.downloads + 1):
+            folder = Path(root) / str(number)
+            folder.mkdir()
+            moments = [draws.uniform(0.2, usual.seconds) for _ in range(options.kills)]
+            outcome = download(server, folder, wanted, moments)
+            outcomes.append(outcome)
+            phases = ",".join(outcome.phases)
+            print(
+                f"{number:>3}  kills {outcome.num_kills} ({phases})  received {outcome.received / size:.3f} x  "
+                f"peak {outcome.peak / 1e6:.0f} MB  {'; '.join(outcome.faults) or 'identical'}",
+                flush=True,
+            )
+            shutil.rmtree(folder)
+    wrong = sum(bool(outcome.faults) for outcome in [usual, *outcomes])
+    print(
+        f"{options.downloads} downloads, {sum(outcome.num_kills for outcome in outcomes)} kills, {wrong} wrong, "
+        f"memory peak {max(outcome.peak for outcome in outcomes) / 1e6:.0f} MB"
+    )
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
