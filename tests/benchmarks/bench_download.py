@@ -17,13 +17,13 @@ import io
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import tarfile
 import tempfile
-import threading
 import time
 import zipfile
 from dataclasses import dataclass, field
@@ -47,6 +47,7 @@ class Outcome:
     peak: int = 0
     """Largest resident memory of its processes, bytes."""
     seconds: float = 0.0
+    """Of the process that was not killed."""
     faults: list[str] = field(default_factory=list)
 
 
@@ -85,31 +86,33 @@ def make_files(megabytes: int) -> tuple[dict[str, bytes], dict[str, str]]:
 
 
 class Attempt:
-    """One process of `kgcv download`."""
+    """One process of `kgcv download`, watched until its end."""
 
-    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
-        self._process = subprocess.Popen(
+    def __init__(self, folder: Path, environment: dict[str, str], kill_after: float | None = None) -> None:
+        start = time.perf_counter()
+        self.peak = 0
+        process = subprocess.Popen(
             COMMAND, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
+        while process.poll() is None:
+            self._look(process.pid)
+            if kill_after is not None and time.perf_counter() - start >= kill_after:
+                process.kill()
+                break
+            time.sleep(0.01)
+        self.output, _ = process.communicate()
+        self.code = process.returncode
+        self.seconds = time.perf_counter() - start
 
-    def kill_after(self, seconds: float) -> None:
-        """SIGKILL after so long, unless it has ended."""
-        timer = threading.Timer(seconds, lambda: os.kill(self._process.pid, signal.SIGKILL))
-        timer.start()
-        self._end()
-        timer.cancel()
-
-    def finish(self) -> None:
-        """Wait for its end."""
-        self._end()
-
-    def _end(self) -> None:
-        assert self._process.stdout is not None
-        self.output = self._process.stdout.read()
-        _, status, usage = os.wait4(self._process.pid, 0)
-        self._process.stdout.close()
-        self._process.returncode = self.code = os.waitstatus_to_exitcode(status)
-        self.peak = usage.ru_maxrss * 1024
+    def _look(self, pid: int) -> None:
+        """The highest resident memory so far; the usage that the system gives at the end counts the parent's too."""
+        try:
+            status = Path(f"/proc/{pid}/status").read_text()
+        except OSError:
+            return
+        if COMMAND[2].encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
+            found = re.search(r"VmHWM:\s+(\d+) kB", status)
+            self.peak = max(self.peak, int(found[1]) * 1024 if found else 0)
 
 
 def find_phase(data: Path) -> str:
@@ -140,11 +143,10 @@ def find_faults(data: Path, wanted: dict[str, str], is_done: bool) -> list[str]:
 def download(server: Any, folder: Path, wanted: dict[str, str], moments: list[float]) -> Outcome:
     """Download once, killed at these moments (seconds after each start)."""
     environment = {**os.environ, **server.environment(folder / "home")}
-    data, outcome, start = folder / "data", Outcome(), time.perf_counter()
+    data, outcome = folder / "data", Outcome()
     server.sent = 0
     for moment in moments:
-        attempt = Attempt(folder, environment)
-        attempt.kill_after(moment)
+        attempt = Attempt(folder, environment, moment)
         outcome.peak = max(outcome.peak, attempt.peak)
         if attempt.code != -signal.SIGKILL:
             break
@@ -153,13 +155,12 @@ def download(server: Any, folder: Path, wanted: dict[str, str], moments: list[fl
         outcome.faults += find_faults(data, wanted, is_done=False)
     for expected in (None, 0):
         attempt = Attempt(folder, environment)
-        attempt.finish()
+        outcome.seconds = outcome.seconds or attempt.seconds
         outcome.peak = max(outcome.peak, attempt.peak)
         if attempt.code != 0:
             outcome.faults.append(f"exit {attempt.code}: {attempt.output}")
         elif expected is not None and json.loads(attempt.output)["num_new"] != expected:
             outcome.faults.append("not current afterwards")
-    outcome.seconds = time.perf_counter() - start
     outcome.received = server.sent
     outcome.faults += find_faults(data, wanted, is_done=True)
     if rest := [path.name for path in (data / ".kgcv").iterdir() if path.name not in ("lock", "manifest.json")]:
@@ -189,6 +190,7 @@ def main() -> int:
     parser.add_argument("--downloads", type=int, default=20)
     parser.add_argument("--megabytes", type=int, default=300)
     parser.add_argument("--kills", type=int, default=6, help="at most, a download")
+    parser.add_argument("--rate", type=int, default=60, help="of the server, MB/s")
     parser.add_argument("--seed", type=int, default=42)
     options = parser.parse_args()
     files, wanted = make_files(options.megabytes)
@@ -197,9 +199,13 @@ def main() -> int:
     with count_bytes(load_loopback())() as server, tempfile.TemporaryDirectory(prefix="kgcv-kills-") as root:
         server.files[SLUG] = files
         size = len(server.archive(SLUG))
-        usual = download(server, Path(root) / "0", wanted, []) if (Path(root) / "0").mkdir() is None else Outcome()
+        server.rate = options.rate * 1_000_000
+        (Path(root) / "0").mkdir()
+        usual = download(server, Path(root) / "0", wanted, [])
         print(
-            f"archive {size / 1e6:.1f} MB; undisturbed: {usual.seconds:.1f} s, peak {usual.peak / 1e6:.0f} MB, {usual.faults}"
+            f"archive {size / 1e6:.1f} MB; undisturbed: {usual.seconds:.1f} s, peak {usual.peak / 1e6:.0f} MB, "
+            f"{'; '.join(usual.faults) or 'identical'}",
+            flush=True,
         )
         for number in range(1, options.downloads + 1):
             folder = Path(root) / str(number)
