@@ -142,4 +142,4 @@ def _keep_cookies(cookies: CookieJar | None, response: Any) -> None:
     from requests.cookies import extract_cookies_to_jar
 
     if cookies is not None:
-        extract_cookies_to_jar(cookies, response.request, response.raw)  # type: ignore[no-untyped-call]
+        extract_cookies_to_jar(cookies, response.request, response.raw)

@@ -68,7 +68,7 @@ def test_the_whole_job(config_file: Path, tmp_path: Path) -> None:
 
     submitted = kgcv("submit", "runs/one", "--check", "-o", "answer.csv.gz").stdout
     assert "answer.csv.gz: 6 rows" in submitted
-    assert "kaggle competitions submit -c bright-or-dark -f answer.csv.gz -m TEXT" in submitted
+    assert "submit it with: kgcv submit runs/one -o answer.csv.gz" in submitted
     lines = gzip.decompress((tmp_path / "answer.csv.gz").read_bytes()).decode().splitlines()
     assert lines[0] == "id,label"
     assert [line.split(",")[0] for line in lines[1:]] == ["0", "1", "2", "3", "4", "5"]
