@@ -29,12 +29,15 @@ class StageStarted:
 
     stage: int
     num_stages: int
-    image_size: int
+    image_size: int | None
+    """None where samples are no images."""
     batch_size: int
     num_epochs: int
     steps_per_epoch: int
     frozen_groups: int
     num_groups: int
+    unit: str = "images"
+    """What a sample is: images or rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +71,11 @@ class EpochDone:
     """Metric name to score on the whole validation set; the competition's metric comes first."""
     lr: float
     seconds: float
-    images_per_second: float
-    """Training images per second, validation left out."""
+    samples_per_second: float
+    """Training samples per second, validation left out."""
     is_best: bool
+    unit: str = "images"
+    """What a sample is: images or rows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ def _describe(standing: Standing) -> str:
 
 
 def _cells(entry: Entry, standing: Standing) -> tuple[str, ...]:
-    message = entry.message.splitlines()[0]
+    message = " ".join(entry.message.split())
     best = standing.best_public
     mark = "*" if best is not None and entry.id == best.id else "~" if entry.id in standing.as_good else ""
     return (

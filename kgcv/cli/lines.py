@@ -50,14 +50,14 @@ def epoch_cells(event: EpochDone, num_stages: int) -> list[tuple[str, str]]:
         ("valid_loss", format_number(event.valid_loss)),
         *((name, format_number(score)) for name, score in event.scores.items()),
         ("lr", f"{event.lr:.3g}"),
-        ("images/s", f"{event.images_per_second:.0f}"),
+        (f"{event.unit}/s", f"{event.samples_per_second:.0f}"),
         ("time", format_seconds(event.seconds)),
         ("", "*" if event.is_best else ""),
     ]
 
 
 # Room for the longest usual text of a column; a longer name widens it. One metric fits into 80 columns.
-_WIDTHS = {"epoch": 7, "train_loss": 10, "valid_loss": 10, "lr": 8, "images/s": 8, "time": 6, "": 1}
+_WIDTHS = {"epoch": 7, "train_loss": 10, "valid_loss": 10, "lr": 8, "images/s": 8, "rows/s": 8, "time": 6, "": 1}
 
 
 def table_row(cells: list[tuple[str, str]], header: bool = False) -> str:
@@ -144,8 +144,9 @@ class Narrator:
     def _start_stage(self, event: StageStarted) -> str:
         self.time_left.start_stage()
         training = event.num_groups - event.frozen_groups
+        size = "" if event.image_size is None else f"image size {event.image_size}, "
         return (
-            f"stage {event.stage + 1}/{event.num_stages}: image size {event.image_size}, "
+            f"stage {event.stage + 1}/{event.num_stages}: {size}"
             f"batch size {event.batch_size}, epochs {event.num_epochs} of {event.steps_per_epoch} steps, "
             f"{training} of {event.num_groups} layer groups train"
         )

@@ -115,6 +115,7 @@ class _TrainingBar:
         self._clock = clock
         self._bar: TaskID | None = None
         self._num_epochs = 1
+        self._unit = "images"
         self._score = ""
         self._has_header = False
         self._epoch_images = 0
@@ -128,6 +129,7 @@ class _TrainingBar:
                 )
             case StageStarted():
                 self._num_epochs = event.num_epochs
+                self._unit = event.unit
                 self._has_header = False
                 self._restart_epoch()
 
@@ -158,7 +160,7 @@ class _TrainingBar:
         speed = self._epoch_images / max(self._clock() - self._epoch_start, 1e-9)
         return (
             f"{self._narrator.time_left.text()}  loss {format_number(event.loss)}  {self._score}"
-            f"lr {event.lr:.3g}  {speed:.0f} images/s"
+            f"lr {event.lr:.3g}  {speed:.0f} {self._unit}/s"
         )
 
     def _print(self, line: str) -> None:

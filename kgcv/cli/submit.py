@@ -57,17 +57,17 @@ def submit(check: bool, refresh: bool, progress: str, as_json: bool, **how: Any)
     """
     if how["run_or_file"] is None and not refresh:
         raise click.UsageError("name a RUN or a FILE, or ask for scores with --refresh")
-    if check:
-        return print_result(as_json, *_check(how))
+    work = _check if check else _refresh if refresh else _submit
     with open_session(progress) as session:
-        value, text = _refresh(how, session) if refresh else _submit(how, session)
-    return print_result(as_json, value, text)
+        value, text = work(how, session)
+    print_result(as_json, value, text)
 
 
-def _check(how: dict[str, Any]) -> tuple[Any, str]:
-    from kgcv.recipes.check_submission import check_submission
+def _check(how: dict[str, Any], session: Session) -> tuple[Any, str]:
+    from kgcv.recipes.submit import SubmitRequest, check, open_desk
 
-    result = check_submission(*(how[name] for name in ("run_or_file", "output", "sample", "despite_doubts")))
+    desk = partial(open_desk, how.pop("ledger"), session.reporter, session.should_stop)
+    result = check(SubmitRequest(**how), desk)
     return {**asdict(result), "path": str(result.path)}, describe_check(result, how)
 
 
@@ -123,7 +123,8 @@ def _own_text(entry: Entry) -> str:
 
 
 def _entry_line(entry: Entry) -> str:
-    name = f"{entry.competition}, submission {entry.ref}, {entry.run or entry.file}: {entry.status}"
+    number = "" if entry.ref is None else f"submission {entry.ref}, "
+    name = f"{entry.competition}, {number}{entry.run or entry.file}: {entry.status}"
     if entry.error:
         return f"{name}: {entry.error}"
     return f"{name}, public score {format_number(entry.public_score)}{_own_text(entry)}"

@@ -84,7 +84,7 @@ def _predict(
 def _as_text(result: TtaResult) -> str:
     folds = f" of {len(result.folds)} folds" if len(result.folds) > 1 else ""
     views = f"{len(result.views)} view{'s' if len(result.views) > 1 else ''}"
-    lines = [f"{result.file}: {result.num_images} images{folds}, {views}"]
+    lines = [f"{result.file}: {result.num_samples} {result.unit}{folds}, {views}"]
     if result.plain_scores is not None and result.scores is not None:
         for name, score in result.scores.items():
             plain = result.plain_scores[name]

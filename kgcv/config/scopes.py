@@ -78,7 +78,7 @@ _SCOPES = (
         ("split",),
     ),
     Scope(
-        ("target.log", "rows.predict"),
+        ("target.log", "target.y_range", "target.y_range_margin", "rows.predict"),
         "data.task: regression",
         lambda c: c.data.task == "regression",
         ("data",),

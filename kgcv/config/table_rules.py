@@ -13,6 +13,9 @@ from kgcv.errors import listed
 TIME_SPLITS = ("last_days", "forward")
 """Kinds of split that go by dates."""
 
+TABLE_MODEL = "embeddings"
+"""The network for tables: an embedding for each category, then linear layers."""
+
 _PARTS = ("train", "test")
 
 Rule = tuple[Callable[[Config], Iterator[tuple[KeyPath, str]]], tuple[str, ...]]
@@ -50,6 +53,11 @@ def _network_columns(config: Config) -> Iterator[tuple[KeyPath, str]]:
     for key, names in (("categories", columns.categories), ("numbers", columns.numbers)):
         if config.data.target in names:
             yield ("columns", key), f"{config.data.target!r} is the target; a network that sees it learns nothing else"
+
+
+def _network(config: Config) -> Iterator[tuple[KeyPath, str]]:
+    if config.data.kind == "table" and config.model.name != TABLE_MODEL:
+        yield ("model", "name"), f"must be {TABLE_MODEL}, the network for tables, got {config.model.name!r}"
 
 
 def _known_tables(config: Config) -> Iterator[tuple[KeyPath, str]]:
@@ -103,6 +111,7 @@ TABLE_RULES: tuple[Rule, ...] = (
     (_stage_sizes, ("data", "stages")),
     (_files, ("data",)),
     (_network_columns, ("data", "columns")),
+    (_network, ("data", "model")),
     (_known_tables, ("data", "features")),
     (_dates_of_steps, ("data", "features")),
     (_time_split, ("data", "split")),

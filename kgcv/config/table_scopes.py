@@ -16,9 +16,12 @@ _OF_IMAGES: tuple[KeyPath, ...] = (
     ("augment",),
     ("tta",),
     ("model", "pretrained"),
+    ("model", "weights"),
     ("model", "channels"),
     ("model", "pool"),
+    ("model", "num_groups"),
     ("train", "channels_last"),
+    ("train", "workers"),
 )
 _OF_IMAGE_STAGES = ("image_size", "augment", "precompute", "may_shrink")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from kgcv.config.bounds import STRICT, AtLeastOne, WrongKeysError
+from kgcv.config.bounds import STRICT, AtLeastOne, NonNegative, WrongKeysError
 from kgcv.config.conditions import Conditions, wrong_conditions
 
 
@@ -50,6 +50,20 @@ class TargetConfig:
 
     log: bool = False
     """Learn its natural logarithm, for errors that count in percent; predictions and scores are of the target."""
+    y_range: tuple[float, ...] = ()
+    """Least and greatest number that the network can give, kept by a sigmoid; in the form that is learned, with `log`
+    that of logarithms."""
+    y_range_margin: NonNegative | None = None
+    """In place of `y_range`: the range of the fold's training targets, wider at either end by this part of it."""
+
+    def __post_init__(self) -> None:
+        problems = []
+        if self.y_range and (len(self.y_range) != 2 or self.y_range[0] >= self.y_range[1]):
+            problems.append(("y_range", f"needs two numbers, the smaller one first, got {list(self.y_range)}"))
+        if self.y_range and self.y_range_margin is not None:
+            problems.append(("y_range_margin", "give y_range or y_range_margin, not both"))
+        if problems:
+            raise WrongKeysError(problems)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

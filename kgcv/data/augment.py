@@ -51,6 +51,10 @@ class Changes:
         return Changes(self.offsets[chosen], self.warps[chosen], self.brightness[chosen], self.contrast[chosen])
 
 
+NO_CHANGES = Changes(np.empty(0), np.empty((0, 2, 3)), np.empty(0), np.empty(0))
+"""For samples that are no images; there is nothing to change."""
+
+
 def draw_changes(draws: np.ndarray, config: AugmentConfig) -> Changes:
     """Turn uniform numbers into changes; the magnitudes and chances are fastai 0.7's (`transforms_*`).
 

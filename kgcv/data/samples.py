@@ -73,12 +73,7 @@ def read_train_samples(data: DataConfig, split: SplitConfig) -> SampleTable:
 
     Raises:
         DataError: folders or files are missing, or ids, files and labels do not fit together; all is listed.
-        ConfigError: the data are tables.
     """
-    if data.kind == "table":
-        raise ConfigError(
-            ["data.kind: table: only kgcv config and kgcv features work on tables yet; images are what trains"]
-        )
     root, source = Path(data.root), data.train
     folders = {"train": root / source.images}
     if split.kind == "folder":

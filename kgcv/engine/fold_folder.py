@@ -14,7 +14,7 @@ from kgcv.model.network import Network
 
 @dataclass(frozen=True, slots=True)
 class FoldFolder:
-    """`runs/<name>/fold<i>`: last.pt, best.safetensors, best.json, metrics.jsonl, predictions."""
+    """`runs/<name>/fold<i>`: last.pt, best.safetensors, best.json, metrics.jsonl, predictions, encoding.json."""
 
     path: Path
 
@@ -27,6 +27,11 @@ class FoldFolder:
     def best_weights(self) -> Path:
         """The weights with the best validation score."""
         return self.path / "best.safetensors"
+
+    @property
+    def encoding(self) -> Path:
+        """How the columns of a table become numbers in this fold."""
+        return self.path / "encoding.json"
 
     @property
     def metrics(self) -> Path:

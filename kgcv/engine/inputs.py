@@ -1,6 +1,6 @@
-"""What the model is fed with: images from a store, or features computed beforehand.
+"""What the model is fed with: images from a store, features computed beforehand, or the rows of a table.
 
-Both answer the same two questions, so that training, validation and prediction do not know which they have.
+All answer the same questions, so that training, validation and prediction do not know which they have.
 """
 
 from __future__ import annotations
@@ -81,6 +81,34 @@ class FeatureInputs:
     def logits(self, model: Network, ready: Tensor) -> Tensor:
         """The head alone."""
         return model.head(ready)  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, slots=True)
+class TableInputs:
+    """The rows of a table, all of them in memory; a batch is the numbers of its rows.
+
+    They lie on the device if they were put there, so that no loader stands in the way of a step.
+    """
+
+    codes: Tensor
+    """`(N, K)` int32."""
+    numbers: Tensor
+    """`(N, M)` float32."""
+    runtime: Runtime
+
+    def read(self, requests: Iterable[BatchRequest]) -> Iterator[Tensor]:
+        """Row numbers, `(B,)` int64."""
+        for request in requests:
+            yield torch.from_numpy(request.rows)
+
+    def ready(self, batch: Tensor, changes: Changes) -> Tensor:
+        """The row numbers where the table is; there is nothing to change."""
+        return batch.to(self.codes.device)
+
+    def logits(self, model: Network, ready: Tensor) -> Tensor:
+        """Embeddings, hidden layers and head, for the rows of these numbers."""
+        device = self.runtime.device
+        return model(self.codes[ready].to(device), self.numbers[ready].to(device))  # type: ignore[no-any-return]
 
 
 def split_rows(rows: np.ndarray, batch_size: int) -> list[np.ndarray]:

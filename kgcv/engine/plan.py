@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from kgcv.config.schema import AugmentConfig, Config
-from kgcv.data.augment import NUM_DRAWS, Changes, draw_changes
+from kgcv.data.augment import NO_CHANGES, NUM_DRAWS, Changes, draw_changes
 from kgcv.data.loader import BatchRequest
 from kgcv.data.resize import stored_edge
 from kgcv.engine.inputs import split_rows
@@ -47,7 +47,8 @@ class StagePlan:
 
     index: int
     num_stages: int
-    geometry: Geometry
+    geometry: Geometry | None
+    """None where samples are no images."""
     batch_size: int
     accumulate: int
     frozen_groups: int
@@ -67,6 +68,16 @@ class StagePlan:
     """`(num_train,)` float64 adding up to 1: how often each training image is drawn; None visits each once."""
 
     @property
+    def image_size(self) -> int | None:
+        """Side of the square that the network sees, in pixels; None where samples are no images."""
+        return None if self.geometry is None else self.geometry.image_size
+
+    @property
+    def unit(self) -> str:
+        """What a sample is, for people."""
+        return "rows" if self.geometry is None else "images"
+
+    @property
     def steps_per_epoch(self) -> int:
         """Optimizer steps in an epoch."""
         return steps_per_epoch(self.num_train, self.batch_size, self.accumulate)
@@ -79,11 +90,13 @@ class StagePlan:
         """The steps of an epoch from number `first` on; a function of seed, stage and epoch alone."""
         order = self._order(epoch)
         batches = _without_lone_image(split_rows(order, self.batch_size))
-        drawn = split_rows(self._draws(epoch, order), self.batch_size)
+        drawn = None if self.geometry is None else split_rows(self._draws(epoch, order), self.batch_size)
         for index in range(first, self.steps_per_epoch):
             chosen = slice(index * self.accumulate, (index + 1) * self.accumulate)
             positions = tuple(batches[chosen])
-            changes = tuple(draw_changes(rows, self.augment) for rows in drawn[chosen][: len(positions)])
+            changes = (NO_CHANGES,) * len(positions)
+            if drawn is not None:
+                changes = tuple(draw_changes(rows, self.augment) for rows in drawn[chosen][: len(positions)])
             yield StepPlan(index, positions, changes, sum(map(len, positions)))
 
     def _order(self, epoch: int) -> np.ndarray:
@@ -124,7 +137,7 @@ def plan_stage(
     return StagePlan(
         index=index,
         num_stages=len(config.stages),
-        geometry=Geometry(stage.image_size, stored_edge(stage.image_size, config.resize.ratio), config.model.channels),
+        geometry=_geometry(config, stage.image_size) if config.data.kind == "images" else None,
         batch_size=batch_size,
         accumulate=train.accumulate,
         frozen_groups=frozen,
@@ -140,6 +153,10 @@ def plan_stage(
         precompute=stage.precompute,
         chances=chances,
     )
+
+
+def _geometry(config: Config, image_size: int) -> Geometry:
+    return Geometry(image_size, stored_edge(image_size, config.resize.ratio), config.model.channels)
 
 
 def steps_per_epoch(num_train: int, batch_size: int, accumulate: int) -> int:

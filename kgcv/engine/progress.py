@@ -61,7 +61,7 @@ class Progress:
         """Running mean of the step losses of this stage."""
         return debiased(self.running_loss, self.stage_steps)
 
-    def record(self, event: EpochDone, image_size: int) -> None:
+    def record(self, event: EpochDone, image_size: int | None) -> None:
         """Add an epoch to the history; nothing in it depends on the clock."""
         self.history.append(
             {

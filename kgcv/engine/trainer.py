@@ -120,13 +120,14 @@ class Trainer:
         self.reporter.report(
             StageStarted(
                 stage=plan.index,
-                image_size=plan.geometry.image_size,
+                image_size=plan.image_size,
                 batch_size=plan.batch_size,
                 num_epochs=plan.num_epochs,
                 steps_per_epoch=plan.steps_per_epoch,
                 frozen_groups=plan.frozen_groups,
                 num_groups=self.model.num_groups,
                 num_stages=plan.num_stages,
+                unit=plan.unit,
             )
         )
 
@@ -191,10 +192,11 @@ class Trainer:
             scores=scores,
             lr=plan.lrs[-1] * plan.schedule.lr_factor(progress.stage_steps - 1),
             seconds=pace.seconds,
-            images_per_second=pace.num_images / pace.seconds,
+            samples_per_second=pace.num_images / pace.seconds,
             is_best=is_best,
+            unit=plan.unit,
         )
-        progress.record(event, plan.geometry.image_size)
+        progress.record(event, plan.image_size)
         if is_best:
             card = self._card(plan, event.epoch, scores.get(self.metrics[0].name))
             self.folder.write_best(self.model_in_use, card, scores)

@@ -104,7 +104,12 @@ def _parse(body: bytes) -> Any:
         return None
 
 
+def one_line(text: str) -> str:
+    """`text` with characters that can be seen only; what strangers write could otherwise command a terminal."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+
+
 def _tidy(text: str) -> str:
-    """One line of characters that can be seen, not too long."""
-    line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    """One line, not too long."""
+    line = one_line(text)
     return line if len(line) <= _LONGEST_WORDS else line[: _LONGEST_WORDS - 3] + "..."

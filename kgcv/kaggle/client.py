@@ -154,7 +154,7 @@ class KaggleClient:
 
     def submission(self, ref: int) -> RemoteSubmission:
         """One submission."""
-        return read_submission(self._call(f"submission {ref}", "", partial(self._ask, "get_submission", ref=ref)))
+        return read_submission(self._call(f"submission {ref}", "", partial(self._get_submission, ref)))
 
     def leaderboard(self, slug: str, limit: int | None = None) -> tuple[LeaderboardRow, ...]:
         """The public leaderboard from its top; at most `limit` rows, one call for each 200."""
@@ -267,6 +267,12 @@ class KaggleClient:
             if token in seen:
                 raise KaggleError(f"{what}: Kaggle gives the same page again and again; the list is not complete")
             seen.add(token)
+
+    def _get_submission(self, ref: int) -> Any:
+        answer = self._ask("get_submission", ref=ref)
+        if answer.ref != ref:
+            raise Unreadable(f"it tells of submission {answer.ref}")
+        return answer
 
     def _introspect(self) -> str | None:
         from kagglesdk.security.types.oauth_service import IntrospectTokenRequest

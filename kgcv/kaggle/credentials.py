@@ -18,7 +18,7 @@ NEW_TOKEN = "KGAT_"
 
 HOW_TO = (
     "make an API token at https://www.kaggle.com/settings/api, then save it as ~/.kaggle/access_token "
-    "(chmod 600) or set KAGGLE_API_TOKEN; an older kaggle.json belongs into ~/.kaggle"
+    "(chmod 600) or set KAGGLE_API_TOKEN; an older kaggle.json belongs in ~/.kaggle"
 )
 
 
@@ -179,7 +179,8 @@ def _key(environ: Mapping[str, str], home: Path) -> Place:
     if not all(map(_is_plain, values.values())):
         return _broken(source, "holds characters that no user name or key has")
     if values["key"].startswith(NEW_TOKEN):
-        problems += (f"{source}: the key is a new API token, which does not work there; {HOW_TO}",)
+        where = "save it as ~/.kaggle/access_token (chmod 600), or set KAGGLE_API_TOKEN to it"
+        problems += (f"{source}: the key is a new API token, which does not work there; {where}",)
     credentials = Credentials("key", source, values["username"], Secret(values["key"]))
     return Place(source, f"the key of {values['username']}", credentials, problems)
 

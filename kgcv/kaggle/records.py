@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from kgcv.kaggle.answers import one_line
+
 Status = Literal["pending", "complete", "error"]
 
 
@@ -87,14 +89,14 @@ def read_competition(slug: str, competition: Any) -> Competition:
     return Competition(
         slug=slug,
         deadline=_utc(competition.deadline),
-        metric=competition.evaluation_metric,
+        metric=one_line(competition.evaluation_metric),
         max_daily_submissions=competition.max_daily_submissions,
         is_code_only=competition.is_kernels_submissions_only,
         submissions_disabled=competition.submissions_disabled,
         has_entered=competition.user_has_entered,
         team_count=competition.team_count,
         user_rank=competition.user_rank or None,
-        title=competition.title,
+        title=one_line(competition.title),
     )
 
 
@@ -112,17 +114,17 @@ def read_submission(submission: Any) -> RemoteSubmission:
         private_score=_score(submission.private_score),
         date=_utc(submission.date) or datetime.fromtimestamp(0, UTC),
         description=submission.description or "",
-        error=submission.error_description or "",
+        error=one_line(submission.error_description or ""),
         file_name=submission.file_name or "",
         size=submission.total_bytes,
-        team_name=submission.team_name or "",
+        team_name=one_line(submission.team_name or ""),
     )
 
 
 def read_row(row: Any) -> LeaderboardRow:
     """From the client's ApiLeaderboardSubmission."""
     date = _utc(row.submission_date) or datetime.fromtimestamp(0, UTC)
-    return LeaderboardRow(row.team_id, row.team_name or "", _score(row.score), date)
+    return LeaderboardRow(row.team_id, one_line(row.team_name or ""), _score(row.score), date)
 
 
 def _utc(date: datetime | None) -> datetime | None:

@@ -86,7 +86,7 @@ def import_api() -> type[Any]:
     try:
         with _silence(), _nothing_to_find():
             from kaggle.api.kaggle_api_extended import KaggleApi
-    except (ImportError, SystemExit) as error:
+    except (Exception, SystemExit) as error:
         raise KaggleError(
             f"the kaggle client cannot be loaded: {error}; install it with: pip install kaggle six"
         ) from None

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from kgcv.errors import KaggleError, StopRequested
+from kgcv.errors import KaggleError, StopRequested, listed
 from kgcv.events import Reporter, StopCheck, never_stop
 from kgcv.kaggle.client import KaggleClient, RemoteSubmission
 from kgcv.kaggle.ledger import Entry, Ledger, Status
@@ -28,6 +28,21 @@ NAP_SECONDS = 0.5
 _STATUS: dict[str, Status] = {"pending": "submitted", "complete": "complete", "error": "error"}
 
 
+def nap(
+    seconds: float, doing: str, should_stop: StopCheck = never_stop, sleep: Callable[[float], None] = time.sleep
+) -> None:
+    """Sleep, unless a signal comes.
+
+    Raises:
+        StopRequested: one came; the message begins with what was being done.
+    """
+    while seconds > 0:
+        if (signal := should_stop()) is not None:
+            raise StopRequested(signal, f"stopped {doing}")
+        sleep(min(seconds, NAP_SECONDS))
+        seconds -= NAP_SECONDS
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
     """What submissions are handled with."""
@@ -44,11 +59,7 @@ class Desk:
         Raises:
             StopRequested: one came; the message begins with what was being done.
         """
-        while seconds > 0:
-            if (signal := self.should_stop()) is not None:
-                raise StopRequested(signal, f"stopped {doing}")
-            self.sleep(min(seconds, NAP_SECONDS))
-            seconds -= NAP_SECONDS
+        nap(seconds, doing, self.should_stop, self.sleep)
 
     def settle(self, entry: Entry) -> Entry:
         """Write what is known of `entry` now."""
@@ -92,40 +103,59 @@ def settle(desk: Desk, entry: Entry) -> Entry:
 
     Returns:
         The entry with its ref; or `refused`, where Kaggle has got nothing new since before it was sent; or
-        `unknown`, where it has, but nothing that is surely this one.
+        `unknown`, where it has, but nothing that is surely this one, or where its list lacks what it had before.
 
     Raises:
         KaggleError: the list cannot be read; the entry is then `unknown`.
     """
     try:
-        new = _look_for(desk, entry)
+        found = _look_for(desk, entry)
     except KaggleError as error:
         desk.settle(replace(entry, status="unknown", error="Kaggle's answer was lost"))
         raise KaggleError(
             f"{error}\nnobody knows whether {entry.file} was submitted to {entry.competition}; nothing is sent again "
             "before that is known: kgcv submit --refresh asks"
         ) from error
-    mine = _matching(entry, new)
-    if len(mine) == 1:
-        return desk.settle(told(entry, mine[0]))
-    if not new:
+    if len(found.mine) == 1:
+        return desk.settle(told(entry, found.mine[0]))
+    if found.lacking:
+        why = f"Kaggle's list lacks {listed(map(str, found.lacking))}, which it had before; is it another login's?"
+    elif found.new:
+        why = f"it may be one of Kaggle's submissions {listed(str(remote.ref) for remote in found.new)}"
+    else:
         return desk.settle(not_sent(entry, "it never arrived at Kaggle"))
-    refs = ", ".join(str(remote.ref) for remote in new)
-    return desk.settle(replace(entry, status="unknown", error=f"it may be one of Kaggle's submissions {refs}"))
+    return desk.settle(replace(entry, status="unknown", error=why))
 
 
-def _look_for(desk: Desk, entry: Entry) -> list[RemoteSubmission]:
-    """Submissions of which any may be `entry`; the list is asked again while it is not surely among them."""
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What Kaggle's list shows, as far as it concerns one entry."""
+
+    new: tuple[RemoteSubmission, ...]
+    """What came after the entry was written, and is of no other entry."""
+    mine: tuple[RemoteSubmission, ...]
+    """Of these, those with the entry's file name and message."""
+    lacking: tuple[int, ...]
+    """What was there before, and is not shown now: such a list is no proof that anything did not arrive."""
+
+
+def _look_for(desk: Desk, entry: Entry) -> _Found:
+    """Ask for the list, and again while it does not show the entry."""
     age = datetime.now(UTC) - datetime.fromisoformat(entry.time)
-    new: list[RemoteSubmission] = []
+    found = _Found((), (), ())
     for delay in LIST_DELAYS if age < FRESH else LIST_DELAYS[:1]:
         desk.nap(delay, "looking for the submission in Kaggle's list; the next kgcv submit goes on with that")
         others = {other.ref for other in desk.ledger.read() if other.id != entry.id}
-        listed = desk.client.submissions(entry.competition)
-        new = [remote for remote in listed if remote.ref not in others.union(entry.refs_before)]
-        if len(_matching(entry, new)) == 1:
+        found = _compare(entry, desk.client.submissions(entry.competition), others)
+        if len(found.mine) == 1:
             break
-    return new
+    return found
+
+
+def _compare(entry: Entry, shown: Sequence[RemoteSubmission], others: set[int | None]) -> _Found:
+    before = set(entry.refs_before)
+    new = tuple(remote for remote in shown if remote.ref not in before | others)
+    return _Found(new, tuple(_matching(entry, new)), tuple(sorted(before.difference(refs_of(shown)))))
 
 
 def _matching(entry: Entry, new: Sequence[RemoteSubmission]) -> list[RemoteSubmission]:
@@ -139,6 +169,6 @@ def _plain(text: str) -> str:
     return " ".join(text.split())
 
 
-def refs_of(listed: Iterable[RemoteSubmission]) -> tuple[int, ...]:
+def refs_of(shown: Iterable[RemoteSubmission]) -> tuple[int, ...]:
     """Their numbers."""
-    return tuple(remote.ref for remote in listed)
+    return tuple(remote.ref for remote in shown)

@@ -145,6 +145,9 @@ def _create(desk: Desk, entry: Entry, token: str) -> Entry:
             settled = settle(desk, entry)
         except KaggleError as error:
             return _take_refusal(desk, entry, error, is_first=number == 0)
+        except StopRequested as error:  # the client waits only where nothing was sent
+            desk.settle(not_sent(entry, str(error)))
+            raise
         else:
             return desk.settle(replace(entry, ref=ref, status="submitted", refs_before=()))
         if settled.ref is not None:

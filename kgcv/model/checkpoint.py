@@ -37,8 +37,8 @@ class WeightsCard:
 
     task: Task
     class_names: tuple[str, ...]
-    geometry: Geometry
-    """That of the validation of these weights."""
+    geometry: Geometry | None
+    """That of the validation of these weights; None where there are no images."""
     stage: int
     epoch: int
     metric: str
@@ -69,7 +69,11 @@ def read_card(path: Path) -> WeightsCard:
     values = json.loads(text)
     if values.pop("format") != FORMAT:
         raise CheckpointError(f"{path}: was written by another version of kgcv")
-    typed = {"class_names": tuple(values["class_names"]), "geometry": Geometry(**values["geometry"])}
+    geometry = values["geometry"]
+    typed = {
+        "class_names": tuple(values["class_names"]),
+        "geometry": None if geometry is None else Geometry(**geometry),
+    }
     return WeightsCard(**{**values, **typed})
 
 

@@ -59,6 +59,8 @@ class Objective:
     """Two classes from one output unit that gives the probability of the second class."""
     criterion: Criterion = field(default_factory=Criterion)
     """The training loss."""
+    log_target: bool = False
+    """Numbers are learned as their natural logarithms; targets and values are the numbers themselves."""
 
     def __post_init__(self) -> None:
         if self.sigmoid_output and (self.task != "single" or self.num_classes != 2):
@@ -79,14 +81,17 @@ class Objective:
 
         Args:
             logits: `(B, O)` float.
-            targets: `(B,)` int64 (single), or `(B, C)` float: class shares (single, after mixup), 0/1 or numbers.
+            targets: `(B,)` int64 (single), or `(B, C)` float: class shares (single, after mixup), 0/1 or numbers
+                (above 0 with `log_target`).
         """
+        if self.log_target:
+            targets = targets.log()
         if self.sigmoid_output:
             return self.criterion.loss("multi", logits.float(), _share_of_second(targets)[:, None])
         return self.criterion.loss(self.task, logits.float(), targets)
 
     def values(self, logits: Tensor) -> Tensor:
-        """`(B, C)` float32: probabilities in [0, 1] (softmax or sigmoid), or numbers as they are."""
+        """`(B, C)` float32: probabilities in [0, 1] (softmax or sigmoid), or the numbers that are asked for."""
         logits = logits.float()
         if self.sigmoid_output:
             second = torch.sigmoid(logits)
@@ -95,19 +100,23 @@ class Objective:
             return torch.softmax(logits, dim=1)
         if self.task == "multi":
             return torch.sigmoid(logits)
-        return logits
+        return logits.exp() if self.log_target else logits
 
     def mean_loss(self, values: np.ndarray, targets: np.ndarray) -> float:
         """The loss of final predictions, a mean over all `N` samples; no label smoothing.
 
-        Log loss (single, multi) or mean absolute error, whatever loss trains: comparable between runs.
+        Log loss (single, multi) or mean absolute error (of logarithms with `log_target`), whatever loss trains:
+        comparable between runs.
 
         Args:
             values: `(N, C)` float32 probabilities or numbers.
             targets: `(N,)` int64 (single) or `(N, C)` float32.
         """
         if self.task == "regression":
-            return float(np.abs(values.astype(np.float64) - targets).mean())
+            predicted, true = values.astype(np.float64), targets.astype(np.float64)
+            if self.log_target:
+                predicted, true = np.log(predicted), np.log(true)
+            return float(np.abs(predicted - true).mean())
         probabilities = np.clip(values.astype(np.float64), LOG_FLOOR, 1 - LOG_FLOOR)
         if self.task == "single":
             return float(-np.log(probabilities[np.arange(len(targets)), targets]).mean())

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from kgcv.model.vision import VisionModel
+from kgcv.model.network import Network
 
-NUM_IMAGES = 2
-"""Images in the trial run; a batch norm needs no more, for it runs in evaluation mode."""
+NUM_SAMPLES = 2
+"""Samples in a trial run; a batch norm needs no more, for it runs in evaluation mode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,8 @@ class ModelSummary:
     num_trainable: int
 
 
-def summarize(model: VisionModel, channels: int, image_size: int) -> ModelSummary:
-    """Run `model` once on zeros `(2, channels, image_size, image_size)` and note its layers.
+def summarize(model: Network, *inputs: Tensor) -> ModelSummary:
+    """Run `model` once on `inputs`, a batch of `NUM_SAMPLES`, and note its layers.
 
     The model is put in evaluation mode; nothing else of it changes. Parameters outside of any leaf layer (class
     tokens, position embeddings) count in the totals only.
@@ -52,9 +52,8 @@ def summarize(model: VisionModel, channels: int, image_size: int) -> ModelSummar
     ]
     try:
         model.eval()
-        parameter = next(model.parameters())
         with torch.inference_mode():
-            model(torch.zeros(NUM_IMAGES, channels, image_size, image_size, device=parameter.device))
+            model(*inputs)
     finally:
         for handle in handles:
             handle.remove()

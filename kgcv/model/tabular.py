@@ -64,11 +64,12 @@ class TabularModel(Network):
         body: from codes and numbers to features.
         head: from features `(B, F)` to logits `(B, O)`, without the range.
         group_names: the embeddings; the hidden layers with their norms; the head.
-        y_range: least and greatest output of a regression; None: any.
+        y_range: `(2,)` float32, least and greatest output of a regression, kept with the weights; None: any.
     """
 
     body: TableBody
     head: nn.Linear
+    y_range: Tensor | None
 
     def __init__(
         self, shape: TableShape, config: ModelConfig, num_outputs: int, y_range: tuple[float, float] | None = None
@@ -78,7 +79,7 @@ class TabularModel(Network):
         self.head = nn.Linear(self.body.num_features, num_outputs)
         nn.init.kaiming_normal_(self.head.weight)
         nn.init.zeros_(self.head.bias)
-        self.y_range = y_range
+        self.register_buffer("y_range", None if y_range is None else torch.tensor(y_range))
         names = [name for name, _ in self.named_parameters()]
         embeddings = tuple(name for name in names if name.startswith("body.embeddings."))
         head = tuple(name for name in names if name.startswith("head."))
@@ -89,7 +90,7 @@ class TabularModel(Network):
         outputs: Tensor = self.head(self.body(codes, numbers))
         if self.y_range is None:
             return outputs
-        low, high = self.y_range
+        low, high = self.y_range.unbind()
         return low + (high - low) * torch.sigmoid(outputs)
 
 

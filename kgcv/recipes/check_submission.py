@@ -59,7 +59,8 @@ def check_submission(
     if run_or_file.is_dir():
         return _check_run(run_or_file, output or run_or_file / "submission.csv.gz", sample)
     if sample is None:
-        raise ConfigError([f"{run_or_file}: a file is checked against a sample file; name it with --sample"])
+        how = "name it with --sample, or the competition with -c"
+        raise ConfigError([f"{run_or_file}: a file is checked against a sample file; {how}"])
     return _check_file(run_or_file, output, sample, despite_doubts)
 
 

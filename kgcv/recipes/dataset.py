@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kgcv.config.schema import Config
 from kgcv.data.inspection import Watch, find_twins
 from kgcv.data.labels import LabelSet, encode_labels
 from kgcv.data.samples import SampleTable, read_train_samples
 from kgcv.data.splits import Split, make_split, read_split
+
+if TYPE_CHECKING:
+    from kgcv.data.tables.rows import TableRows
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """Samples and what they are."""
+
+    samples: SampleTable
+    labels: LabelSet
+    rows: TableRows | None = None
+    """The samples with their columns, where they are rows of a table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,38 +33,56 @@ class Dataset:
     samples: SampleTable
     labels: LabelSet
     split: Split
+    rows: TableRows | None = None
+    """The samples with their columns, where they are rows of a table."""
     twins: tuple[tuple[int, ...], ...] | None = None
     """Rows of images that are the same byte for byte, which the split keeps on one side; None: nobody looked."""
 
 
-def load_labelled(config: Config) -> tuple[SampleTable, LabelSet]:
+def has_test(config: Config) -> bool:
+    """Whether the config names samples to predict."""
+    return config.data.test is not None if config.data.kind == "images" else "test" in config.data.tables
+
+
+def load_labelled(config: Config, watch: Watch) -> Labelled:
     """The labelled samples and their targets.
 
     Raises:
-        DataError: images, labels and ids do not fit together.
+        DataError: images or rows, labels and ids do not fit together.
+        StopRequested: `watch` said so.
     """
-    samples = read_train_samples(config.data, config.split)
-    return samples, encode_labels(samples, config.data.task)
+    if config.data.kind == "images":
+        samples = read_train_samples(config.data, config.split)
+        return Labelled(samples, encode_labels(samples, config.data.task))
+    # pandas is loaded for tables alone.
+    from kgcv.data.tables.features import load_features
+    from kgcv.data.tables.rows import needed_columns, table_labels, train_rows
+
+    table, _ = load_features(config, watch.reporter, watch.should_stop, needed_columns(config))
+    rows = train_rows(table, config)
+    return Labelled(rows.samples, table_labels(rows, config), rows)
 
 
 def split_dataset(config: Config, watch: Watch) -> Dataset:
     """Read samples and labels and split them as `config` says.
 
     Raises:
-        DataError: images, labels, groups and the split do not fit together.
+        DataError: images or rows, labels, groups and the split do not fit together.
         StopRequested: `watch` said so.
     """
-    samples, labels = load_labelled(config)
-    is_bound = not (config.split.allow_twins or config.split.train_on_all)
-    twins = tuple(find_twins(samples.paths, watch)) if is_bound else None
-    return Dataset(samples, labels, make_split(samples, labels, config.split, twins or ()), twins)
+    found = load_labelled(config, watch)
+    is_bound = config.data.kind == "images" and not (config.split.allow_twins or config.split.train_on_all)
+    twins = tuple(find_twins(found.samples.paths, watch)) if is_bound else None
+    split = make_split(found.samples, found.labels, config.split, twins or ())
+    return Dataset(found.samples, found.labels, split, found.rows, twins)
 
 
-def reopen_dataset(config: Config, split_file: Path) -> Dataset:
+def reopen_dataset(config: Config, split_file: Path, watch: Watch) -> Dataset:
     """Read samples and labels, and the split that a run has.
 
     Raises:
         DataError: the data have changed since.
+        StopRequested: `watch` said so.
     """
-    samples, labels = load_labelled(config)
-    return Dataset(samples, labels, read_split(split_file, samples.ids))
+    found = load_labelled(config, watch)
+    return Dataset(found.samples, found.labels, read_split(split_file, found.samples.ids), found.rows)

@@ -38,10 +38,10 @@ def find_learning_rate(
     if stage >= len(config.stages):
         raise ConfigError([f"--stage {stage}: the config has stages 0 to {len(config.stages) - 1}"])
     dataset = split_dataset(config, Watch(reporter, should_stop, config.train.workers))
-    bench = set_up(config, dataset, reporter, should_stop)
-    plan, samples = bench.plan(stage, fold=0), bench.fold_samples(fold=0)
-    finder = LrFinder(bench.model, bench.fold_objective(0), config.train, plan, bench.runtime, reporter, should_stop)
-    curve = finder.run(bench.stage_inputs(plan, fold=0), samples, sweep)
+    bench = set_up(config, dataset, 0, reporter, should_stop)
+    plan, samples = bench.plan(stage), bench.samples()
+    finder = LrFinder(bench.model, bench.objective(), config.train, plan, bench.runtime, reporter, should_stop)
+    curve = finder.run(bench.stage_inputs(plan), samples, sweep)
     write_text(csv_file, _as_csv(curve))
     return LrFindResult(curve, suggest(curve), csv_file)
 

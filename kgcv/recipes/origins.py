@@ -18,8 +18,8 @@ class Origin:
 
     weights: str
     """SHA-256 of the weights file."""
-    images: str
-    """Hash of the images: their ids, files and sizes."""
+    samples: str
+    """Hash of the samples: their ids, their files and how these are read."""
     views: tuple[str, ...]
     """Names, the plain one first."""
     view_weights: tuple[float, ...]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from kgcv.archives.formats import find_format
@@ -49,7 +50,7 @@ def fetch_sample(desk: Desk, slug: str, folder: Path) -> Path:
     name = find_sample(list(sizes), slug)
     desk.reporter.report(Message(f"the sample file of {slug} is fetched: {name}"))
     source = Source(name, "sample", lambda: Request(desk.client.locate(slug, name)), is_signed=True)
-    patience = Patience(sleep=desk.sleep)
+    patience = Patience(sleep=partial(desk.nap, doing="while the sample file was fetched; nothing was submitted"))
     fetched = fetch(source, folder / "fetched", desk.reporter, desk.should_stop, patience)
     assert fetched is not None, "there is no older one that it could equal"
     if find_format(fetched.path) is None and fetched.size != sizes[name]:

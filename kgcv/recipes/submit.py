@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,8 +11,9 @@ from kgcv.config.load import load_config
 from kgcv.errors import ConfigError
 from kgcv.events import Message, Reporter, StopCheck
 from kgcv.kaggle.ledger import Entry, open_ledger
+from kgcv.kaggle.patience import Patience
 from kgcv.kaggle.scores import await_score, refresh, refuse_unscored
-from kgcv.kaggle.settle import Desk
+from kgcv.kaggle.settle import Desk, nap
 from kgcv.kaggle.slug import parse_slug
 from kgcv.kaggle.upload import send_once
 from kgcv.recipes.check_submission import CheckResult, check_submission
@@ -62,7 +62,21 @@ def open_desk(ledger: Path, reporter: Reporter, should_stop: StopCheck) -> Desk:
     """
     from kgcv.kaggle.client import connect
 
-    return Desk(connect(reporter), open_ledger(ledger, reporter), reporter, should_stop, time.sleep)
+    doing = "while Kaggle did not answer; kgcv ledger shows what was sent"
+    patience = Patience(sleep=lambda seconds: nap(seconds, doing, should_stop))
+    return Desk(connect(reporter, patience), open_ledger(ledger, reporter), reporter, should_stop)
+
+
+def check(request: SubmitRequest, open_desk: OpenDesk) -> CheckResult:
+    """What can be found wrong before anything is sent; Kaggle is asked for nothing but a sample file that is not named.
+
+    Raises:
+        ConfigError, DataError: as `check_submission`.
+        KaggleError: the sample file cannot be fetched.
+    """
+    if request.run_or_file.is_dir() or request.sample is not None or request.competition is None:
+        return check_submission(request.run_or_file, request.output, request.sample, request.despite_doubts)
+    return _check_with_fetched(request, parse_slug(request.competition), open_desk())
 
 
 def submit(request: SubmitRequest, reporter: Reporter, open_desk: OpenDesk) -> SubmitResult:

@@ -39,6 +39,7 @@ def build_objective(config: Config, labels: LabelSet, rows: np.ndarray | None = 
         num_classes=len(labels.class_names),
         sigmoid_output=config.model.binary_output == "sigmoid",
         criterion=_build_criterion(config, labels, rows),
+        log_target=config.target.log,
     )
 
 

@@ -1,4 +1,4 @@
-"""Training: from a config to a run folder with the best weights and the predictions of the validation images."""
+"""Training: from a config to a run folder with the best weights and the predictions of the validation samples."""
 
 from __future__ import annotations
 
@@ -92,8 +92,8 @@ def train(run: RunFolder, fold: int | None, reporter: Reporter, should_stop: Sto
             if num_folds > 1:
                 reporter.report(Message(f"fold {number + 1} of {num_folds}"))
             # Each fold starts from the same weights, so it has a model of its own.
-            bench = set_up(config, dataset, reporter, should_stop)
-            results.append(train_fold(bench, run, number))
+            bench = set_up(config, dataset, number, reporter, should_stop)
+            results.append(train_fold(bench, run))
         run.add_scores("valid", {f"fold{result.fold}": result.scores for result in results})
         if not was_complete:  # else tta may have been here
             judge_run(run, config)
@@ -103,7 +103,7 @@ def train(run: RunFolder, fold: int | None, reporter: Reporter, should_stop: Sto
 def _open_dataset(run: RunFolder, config: Config, watch: Watch) -> Dataset:
     """The run's data with its split, both noted in the run folder."""
     if run.split_file.is_file():
-        return reopen_dataset(config, run.split_file)
+        return reopen_dataset(config, run.split_file, watch)
     dataset = split_dataset(config, watch)
     if dataset.labels.task == "multi":
         plan_decision(config, dataset.labels.class_names)  # a rule that cannot be fitted shows now, not after hours
@@ -128,38 +128,39 @@ def judge_run(run: RunFolder, config: Config) -> None:
         decide_again(run.path)
 
 
-def train_fold(bench: Workbench, run: RunFolder, fold: int) -> FoldResult:
-    """Train one fold to its end and predict its validation images with the best weights."""
-    folder = run.fold(fold)
-    trainer = build_trainer(bench, folder, fold)
+def train_fold(bench: Workbench, run: RunFolder) -> FoldResult:
+    """Train the bench's fold to its end and predict its validation samples with the best weights."""
+    fold, folder = bench.fold, run.fold(bench.fold)
+    bench.feed.keep(folder)
+    trainer = build_trainer(bench, folder)
     if (state := folder.read_state()) is not None:
         trainer.restore(state)
     else:
         point_latest(run.path)  # only now, when all that can be wrong before the first step has been seen
-    plans = [bench.plan(stage, fold) for stage in range(len(bench.config.stages))]
+    plans = [bench.plan(stage) for stage in range(len(bench.config.stages))]
     total = sum(plan.schedule.num_steps for plan in plans)
     bench.reporter.report(RunStarted(run.path, len(plans), total, trainer.progress.total_steps))
     if trainer.progress.total_steps > 0:
         _tell_resume(bench.reporter, trainer)
     first_stage = trainer.progress.stage
     for plan in plans[first_stage:]:
-        inputs = bench.stage_inputs(plan, fold)
+        inputs = bench.stage_inputs(plan)
         trainer.fit(plan, inputs, inputs)
     if bench.config.split.train_on_all:
         return FoldResult(fold, folder.best_weights, read_card(folder.best_weights), {})
     if first_stage == len(plans) and folder.predictions("valid").is_file():  # finished before; tta may have been here
         return FoldResult(fold, folder.best_weights, read_card(folder.best_weights), folder.read_best_scores())
-    return _finish_fold(bench, trainer, fold)
+    return _finish_fold(bench, trainer)
 
 
-def build_trainer(bench: Workbench, folder: FoldFolder, fold: int) -> Trainer:
+def build_trainer(bench: Workbench, folder: FoldFolder) -> Trainer:
     """A trainer at the start of a fold."""
     labels = bench.dataset.labels
     return Trainer(
         model=bench.model,
-        objective=bench.fold_objective(fold),
+        objective=bench.objective(),
         config=bench.config.train,
-        samples=bench.fold_samples(fold),
+        samples=bench.samples(),
         metrics=choose_metrics(bench.config, labels.task, labels.class_names),
         runtime=bench.runtime,
         folder=folder,
@@ -174,18 +175,18 @@ def _tell_resume(reporter: Reporter, trainer: Trainer) -> None:
     reporter.report(Message(f"going on in {trainer.folder.path} at {where}"))
 
 
-def _finish_fold(bench: Workbench, trainer: Trainer, fold: int) -> FoldResult:
-    """Predict the validation images with the best weights, at the image size they were validated at."""
+def _finish_fold(bench: Workbench, trainer: Trainer) -> FoldResult:
+    """Predict the validation samples with the best weights, images at the size they were validated at."""
     folder, samples = trainer.folder, trainer.samples
     card = read_card(folder.best_weights)
     load_weights(folder.best_weights, bench.model)
-    inputs = bench.image_inputs(card.geometry)
-    batch_size = bench.plan(card.stage, fold).batch_size
+    inputs = bench.feed.inputs(card.geometry)
+    batch_size = bench.plan(card.stage).batch_size
     predictor = Predictor(
-        bench.model, bench.objective, inputs, batch_size, bench.runtime, should_stop=bench.should_stop
+        bench.model, trainer.objective, inputs, batch_size, bench.runtime, should_stop=bench.should_stop
     )
     values, ids = predictor.predict(samples.valid_rows), samples.valid_ids
     predictions = Predictions(tuple(ids), samples.class_names, values, bench.dataset.labels.task)
     write_predictions(folder.predictions("valid"), predictions)
     scores = {metric.name: metric.score(samples.valid_targets, values, ids) for metric in trainer.metrics}
-    return FoldResult(fold, folder.best_weights, card, scores)
+    return FoldResult(bench.fold, folder.best_weights, card, scores)

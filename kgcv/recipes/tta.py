@@ -1,4 +1,7 @@
-"""Test-time augmentation with a run: predictions for its validation or test images, in the run folder."""
+"""Test-time augmentation with a run: predictions for its validation or test samples, in the run folder.
+
+Rows of a table have the plain view alone.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +16,15 @@ from kgcv.data.predictions import Predictions, read_predictions
 from kgcv.data.splits import count_folds
 from kgcv.engine.tta import PLAIN, AnyView, build_views, view_weights
 from kgcv.engine.view_choice import weighted_mean
-from kgcv.errors import listed
+from kgcv.errors import ConfigError, listed
 from kgcv.events import Message, Reporter, StopCheck
+from kgcv.recipes.dataset import has_test
 from kgcv.recipes.oof import gather_test, targets_of
 from kgcv.recipes.origins import Averaged, is_current, views_behind
 from kgcv.recipes.run_folder import RunFolder
 from kgcv.recipes.train import judge_run
 from kgcv.recipes.tta_compare import chosen_views
-from kgcv.recipes.tta_images import FoldImages, Part, open_part, trained_folds
+from kgcv.recipes.tta_samples import FoldSamples, Part, open_part, trained_folds
 from kgcv.recipes.workbench import choose_metrics
 
 
@@ -33,11 +37,13 @@ class TtaResult:
     """The predictions: over all folds, or those of the one fold where the others are missing."""
     folds: tuple[int, ...]
     """The folds that were asked for."""
-    num_images: int
+    num_samples: int
+    unit: str
+    """What a sample is: images or rows."""
     views: tuple[str, ...]
     """Names of the views, plain first."""
     plain_scores: dict[str, float] | None = None
-    """`valid`: scores of the plain view, on all images of these folds."""
+    """`valid`: scores of the plain view, on all samples of these folds."""
     scores: dict[str, float] | None = None
     """`valid`: scores of all views together."""
 
@@ -53,17 +59,17 @@ class TtaRequest:
 
 
 def parts_of(run: RunFolder) -> tuple[Part, ...]:
-    """What there is to predict: validation images where some are, and test images where the config names some."""
+    """What there is to predict: validation samples where some are, and test samples where the config names some."""
     config = run.read_config()
     if config.split.train_on_all:
         return ("test",)
-    return ("valid",) if config.data.test is None else ("valid", "test")
+    return ("valid", "test") if has_test(config) else ("valid",)
 
 
 def predict_parts(
     run: RunFolder, parts: Sequence[Part], request: TtaRequest, reporter: Reporter, should_stop: StopCheck
 ) -> tuple[TtaResult, ...]:
-    """`run_tta` for each part; warns where the test images were predicted with other views than thresholds fit."""
+    """`run_tta` for each part; warns where the test samples were predicted with other views than thresholds fit."""
     results = tuple(run_tta(run, part, request, reporter, should_stop) for part in parts)
     _warn_of_other_views(run, reporter)
     return results
@@ -74,22 +80,24 @@ def run_tta(run: RunFolder, part: Part, request: TtaRequest, reporter: Reporter,
 
     Validation predictions are joined to `oof.npz`, scored, and the decision rule is fitted to them anew; test
     predictions are averaged over the folds to `test.npz`. A fold whose predictions are already made from just these
-    weights, images and views is not predicted again.
+    weights, samples and views is not predicted again.
 
     Raises:
-        ConfigError: no such views or fold, the config names no test images, or nothing validates.
-        DataError: images cannot be read.
+        ConfigError: no such views or fold, the config names no test samples, or nothing validates.
+        DataError: images or rows cannot be read.
         CheckpointError: the run has no usable weights.
         StopRequested: a signal arrived; finished folds are kept.
     """
     folds = trained_folds(run, request.fold)
-    images = open_part(run, part, reporter, should_stop)
-    config = images.config
+    samples = open_part(run, part, reporter, should_stop)
+    config = samples.config
     name = request.views or config.tta.views
+    if config.data.kind == "table" and name != "identity":
+        raise ConfigError([f"--views {name}: rows of a table have the plain view alone"])
     if name == "auto":
         name = chosen_views(run, request.fold, reporter, should_stop)
-    answers = [_predict_fold(images.of_fold(fold), name, config) for fold in folds]
-    result = TtaResult(part, answers[0].file, folds, answers[0].num_images, answers[0].views)
+    answers = [_predict_fold(samples.of_fold(fold), name, config) for fold in folds]
+    result = TtaResult(part, answers[0].file, folds, answers[0].num_samples, answers[0].unit, answers[0].views)
     joined = _join_valid(run, config, result, answers) if part == "valid" else _join_test(run, result)
     _warn_of_mixed_folds(run, part, reporter)
     return joined
@@ -100,47 +108,48 @@ class _Answer:
     """What one fold predicted."""
 
     file: Path
-    num_images: int
+    num_samples: int
+    unit: str
     views: tuple[str, ...]
     plain: np.ndarray | None
     """`valid`: `(N, C)` float32, the plain view alone."""
 
 
-def _predict_fold(images: FoldImages, name: str, config: Config) -> _Answer:
-    views = build_views(name, images.augment, config.train.seed, len(images.samples))
-    average_views(images, views, config.tta.plain_weight)
-    plain = images.read_view(PLAIN.name) if images.part == "valid" else None
-    return _Answer(images.file, len(images.rows), tuple(view.name for view in views), plain)
+def _predict_fold(fold: FoldSamples, name: str, config: Config) -> _Answer:
+    views = build_views(name, fold.augment, config.train.seed, len(fold.all_ids))
+    average_views(fold, views, config.tta.plain_weight)
+    plain = fold.read_view(PLAIN.name) if fold.part == "valid" else None
+    return _Answer(fold.file, len(fold.rows), fold.unit, tuple(view.name for view in views), plain)
 
 
-def average_views(images: FoldImages, views: Sequence[AnyView], plain_weight: float | None) -> None:
+def average_views(fold: FoldSamples, views: Sequence[AnyView], plain_weight: float | None) -> None:
     """Write the fold's predictions averaged over `views`, from kept views where these are all there.
 
-    The plain view of validation images is kept, for it is what the others are measured by.
+    The plain view of validation samples is kept, for it is what the others are measured by.
     """
     weights = view_weights(len(views), plain_weight)
-    origin = images.origin(views, weights)
-    is_valid = images.part == "valid"
+    origin = fold.origin(views, weights)
+    is_valid = fold.part == "valid"
     if is_valid:
-        images.keep_views([PLAIN])
-    if is_current(images.file, origin):
+        fold.keep_views([PLAIN])
+    if is_current(fold.file, origin):
         return
     others = views[1:]
-    if is_valid and all(images.has_view(view) for view in others):
-        plain, rest = images.read_view(PLAIN.name), _sum_kept(images, others)
+    if is_valid and all(fold.has_view(view) for view in others):
+        plain, rest = fold.read_view(PLAIN.name), _sum_kept(fold, others)
     elif is_valid:
-        with images.task(others):
-            plain, rest = images.read_view(PLAIN.name), images.predict(others)
+        with fold.task(others):
+            plain, rest = fold.read_view(PLAIN.name), fold.predict(others)
     else:
-        with images.task(views):
-            plain, rest = images.predict(views[:1]), images.predict(others)
-    images.write(images.file, weighted_mean(plain, rest, len(views), plain_weight), origin)
+        with fold.task(views):
+            plain, rest = fold.predict(views[:1]), fold.predict(others)
+    fold.write(fold.file, weighted_mean(plain, rest, len(views), plain_weight), origin)
 
 
-def _sum_kept(images: FoldImages, views: Sequence[AnyView]) -> np.ndarray:
-    total = np.zeros((len(images.rows), len(images.card.class_names)), dtype=np.float32)
+def _sum_kept(fold: FoldSamples, views: Sequence[AnyView]) -> np.ndarray:
+    total = np.zeros((len(fold.rows), len(fold.card.class_names)), dtype=np.float32)
     for view in views:
-        total += images.read_view(view.name)
+        total += fold.read_view(view.name)
     return total
 
 
@@ -157,14 +166,14 @@ def _join_valid(run: RunFolder, config: Config, result: TtaResult, answers: Sequ
     return replace(
         result,
         file=run.predictions("oof") if is_whole else result.file,
-        num_images=sum(answer.num_images for answer in answers),
+        num_samples=sum(answer.num_samples for answer in answers),
         plain_scores=scored["plain"],
         scores=scored["all"],
     )
 
 
 def _score(run: RunFolder, config: Config, answers: Sequence[_Answer]) -> dict[str, dict[str, float]]:
-    """Every metric of the run for the plain view and for all views, on all images of the folds at once."""
+    """Every metric of the run for the plain view and for all views, on all samples of the folds at once."""
     parts = [read_predictions(answer.file) for answer in answers]
     ids = tuple(name for part in parts for name in part.ids)
     values = np.concatenate([part.values for part in parts])

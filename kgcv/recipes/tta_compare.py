@@ -13,12 +13,12 @@ from kgcv.data.predictions import Predictions
 from kgcv.data.splits import NUM_PARTS, parts_of_folds
 from kgcv.engine.tta import NAMED_VIEWS, PLAIN, candidate_sets
 from kgcv.engine.view_choice import GreedyStep, ViewJudge
-from kgcv.errors import DataError, StopRequested
+from kgcv.errors import ConfigError, DataError, StopRequested
 from kgcv.events import Message, Reporter, StopCheck
 from kgcv.files import hash_file, read_json, write_json
 from kgcv.recipes.oof import targets_of
 from kgcv.recipes.run_folder import RunFolder
-from kgcv.recipes.tta_images import FoldImages, open_part, trained_folds
+from kgcv.recipes.tta_samples import FoldSamples, open_part, trained_folds
 from kgcv.recipes.workbench import choose_metrics
 
 
@@ -80,6 +80,8 @@ def compare_views(run: RunFolder, fold: int | None, reporter: Reporter, should_s
     """
     folds = trained_folds(run, fold)
     images = open_part(run, "valid", reporter, should_stop)
+    if images.config.data.kind == "table":
+        raise ConfigError(["--compare: rows of a table have the plain view alone"])
     each = [images.of_fold(number) for number in folds]
     sets = candidate_sets(all(one.augment.preset == "top_down" for one in each))
     views = {name: NAMED_VIEWS[name] for names in sets.values() for name in names}
@@ -130,7 +132,7 @@ def _settings(config: Config) -> dict[str, object]:
     }
 
 
-def _judge(run: RunFolder, each: Sequence[FoldImages], should_stop: StopCheck) -> ViewJudge:
+def _judge(run: RunFolder, each: Sequence[FoldSamples], should_stop: StopCheck) -> ViewJudge:
     """Scores sets of views on the images of all these folds, whose views have been kept."""
 
     def read(name: str) -> np.ndarray:
@@ -148,7 +150,7 @@ def _judge(run: RunFolder, each: Sequence[FoldImages], should_stop: StopCheck) -
 
 
 def _compare(
-    judge: ViewJudge, sets: Mapping[str, tuple[str, ...]], each: Sequence[FoldImages], file: Path
+    judge: ViewJudge, sets: Mapping[str, tuple[str, ...]], each: Sequence[FoldSamples], file: Path
 ) -> CompareResult:
     others = tuple(dict.fromkeys(name for views in sets.values() for name in views if name != PLAIN.name))
     plain = judge.score((PLAIN.name,))

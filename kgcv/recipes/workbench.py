@@ -1,29 +1,26 @@
-"""What every recipe that runs a model puts together first: samples, labels, split, stores, model, runtime."""
+"""What every recipe that trains a model puts together first: samples, labels, split, model, inputs, runtime."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from kgcv.config.schema import Config, Task
-from kgcv.data.images import ImageSource
-from kgcv.data.resize import ensure_store, left_out, store_signature, store_spec
-from kgcv.data.samples import SampleTable
-from kgcv.engine.inputs import ImageInputs, Inputs
+from kgcv.engine.fold_folder import FoldFolder
+from kgcv.engine.inputs import Inputs
 from kgcv.engine.plan import StagePlan, plan_stage
-from kgcv.engine.precompute import FeatureCache, precompute_features
-from kgcv.engine.randomness import Purpose, number_from
 from kgcv.engine.runtime import Runtime, resolve_runtime
 from kgcv.engine.samples import Samples
-from kgcv.errors import DataError, listed
-from kgcv.events import Message, Reporter, StopCheck
+from kgcv.errors import DataError
+from kgcv.events import Reporter, StopCheck
 from kgcv.model.checkpoint import Geometry
 from kgcv.model.heads import Objective
-from kgcv.model.vision import VisionModel, build_model, check_image_size, normalization
-from kgcv.model.weights import load_starting_weights
+from kgcv.model.network import Network
 from kgcv.recipes.dataset import Dataset
+from kgcv.recipes.image_feed import open_image_feed, starting_model
 from kgcv.recipes.metric import load_metric
 from kgcv.recipes.targets import build_objective, draw_chances, soften_targets
 from kgcv.scoring.metrics import METRICS, Scorer
@@ -36,131 +33,128 @@ def choose_metrics(config: Config, task: Task, class_names: Sequence[str]) -> tu
     return (chosen, *(metric for metric in always if metric.name != chosen.name))
 
 
-def build_network(config: Config, objective: Objective) -> VisionModel:
-    """The model of `config` with random weights, the same in every process."""
-    return build_model(config.model, objective.num_outputs, number_from(config.train.seed, Purpose.INIT))
+class Feed(Protocol):
+    """What the network is fed with, stage by stage."""
 
+    @property
+    def left_out(self) -> frozenset[str]:
+        """Ids of samples that the user chose to go without."""
+        ...
 
-def image_inputs(model: VisionModel, source: ImageSource, geometry: Geometry, runtime: Runtime) -> ImageInputs:
-    """Inputs from `source`, whose copies have the shortest edge `geometry.edge`."""
-    normal = normalization(model.body, geometry.channels)
-    return ImageInputs(source, geometry.edge, geometry.image_size, normal, runtime)
+    def inputs(self, geometry: Geometry | None) -> Inputs:
+        """The samples as they are predicted."""
+        ...
+
+    def keep(self, folder: FoldFolder) -> None:
+        """Write to the fold's folder what its weights cannot be used without.
+
+        Raises:
+            CheckpointError: the fold has something else, for the data have changed.
+        """
+        ...
+
+    def stage_inputs(self, plan: StagePlan, rows: np.ndarray) -> Inputs:
+        """The samples `rows` `(n,)` as a stage trains and validates on them."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Workbench:
-    """A model and its data, ready for any stage."""
+    """A model and the data of a fold, ready for any stage."""
 
     config: Config
     dataset: Dataset
-    objective: Objective
-    soft_targets: np.ndarray | None
-    """`(N, C)` float32, taught instead of the labels."""
-    model: VisionModel
+    fold: int
+    model: Network
     runtime: Runtime
-    sources: dict[int, ImageSource]
-    """By image size."""
-    left_out: frozenset[str]
-    """Ids of unreadable images that the user chose to go without."""
+    feed: Feed
     reporter: Reporter
     should_stop: StopCheck
 
-    def train_rows(self, fold: int) -> np.ndarray:
+    def train_rows(self) -> np.ndarray:
         """`(n,)` int64: rows that train.
 
         Raises:
             DataError: fewer than two.
         """
-        rows = self._in_use(self.dataset.split.train_rows(fold))
+        rows = self._in_use(self.dataset.split.train_rows(self.fold))
         if len(rows) < 2:
-            raise DataError(f"fold {fold} has {len(rows)} training images; at least two are needed")
+            raise DataError(f"fold {self.fold} has {len(rows)} training samples; at least two are needed")
         return rows
 
-    def valid_rows(self, fold: int) -> np.ndarray:
+    def valid_rows(self) -> np.ndarray:
         """`(n,)` int64: rows that validate."""
-        return self._in_use(self.dataset.split.valid_rows(fold))
+        return self._in_use(self.dataset.split.valid_rows(self.fold))
 
     def _in_use(self, rows: np.ndarray) -> np.ndarray:
-        ids = self.dataset.samples.ids
-        return np.array([row for row in rows if ids[row] not in self.left_out], dtype=np.int64)
+        left_out, ids = self.feed.left_out, self.dataset.samples.ids
+        if not left_out:
+            return rows
+        return np.array([row for row in rows if ids[row] not in left_out], dtype=np.int64)
 
-    def plan(self, stage: int, fold: int) -> StagePlan:
-        """The plan of a stage in a fold."""
-        rows = self.train_rows(fold)
+    def plan(self, stage: int) -> StagePlan:
+        """The plan of a stage."""
+        rows = self.train_rows()
         chances = draw_chances(self.config, self.dataset.samples, self.dataset.labels, rows)
         return plan_stage(self.config, stage, len(rows), self.model.num_groups, chances)
 
-    def fold_objective(self, fold: int) -> Objective:
-        """Loss and activation, with the weights that the fold's training samples give."""
-        return build_objective(self.config, self.dataset.labels, self.train_rows(fold))
+    def objective(self) -> Objective:
+        """Loss and activation, with the weights that the training samples give."""
+        return build_objective(self.config, self.dataset.labels, self.train_rows())
 
-    def fold_samples(self, fold: int) -> Samples:
-        """Which samples train and which validate in a fold, and what they are."""
+    def samples(self) -> Samples:
+        """Which samples train and which validate, and what they are."""
         labels = self.dataset.labels
         return Samples(
             targets=labels.targets,
-            train_rows=self.train_rows(fold),
-            valid_rows=self.valid_rows(fold),
+            train_rows=self.train_rows(),
+            valid_rows=self.valid_rows(),
             class_names=labels.class_names,
             ids=self.dataset.samples.ids,
-            soft_targets=self.soft_targets,
+            soft_targets=soften_targets(self.config, self.dataset.samples, labels),
         )
 
-    def image_inputs(self, geometry: Geometry) -> ImageInputs:
-        """Inputs from the training images at a size."""
-        return image_inputs(self.model, self.sources[geometry.image_size], geometry, self.runtime)
-
-    def stage_inputs(self, plan: StagePlan, fold: int) -> Inputs:
-        """What a stage trains and validates on: images, or precomputed features."""
-        images = self.image_inputs(plan.geometry)
-        if not plan.precompute:
-            return images
-        spec = store_spec(self.config, "train", plan.geometry.image_size)
-        cache = FeatureCache(spec.folder, store_signature(self.dataset.samples, spec))
-        rows = np.sort(np.concatenate([self.train_rows(fold), self.valid_rows(fold)]))
-        return precompute_features(self.model, images, rows, cache, self.reporter, self.should_stop)
+    def stage_inputs(self, plan: StagePlan) -> Inputs:
+        """What a stage trains and validates on."""
+        return self.feed.stage_inputs(plan, np.concatenate([self.train_rows(), self.valid_rows()]))
 
 
-def set_up(config: Config, dataset: Dataset, reporter: Reporter, should_stop: StopCheck) -> Workbench:
-    """Build the model with its starting weights and whatever stores are missing.
+def set_up(config: Config, dataset: Dataset, fold: int, reporter: Reporter, should_stop: StopCheck) -> Workbench:
+    """Build the model with its starting weights, and whatever stores are missing.
 
     Raises:
         ConfigError: model, sizes or device do not fit.
         CheckpointError: starting weights cannot be loaded.
-        DataError: images cannot be read.
+        DataError: images cannot be read, or columns cannot be encoded.
         StopRequested: a signal arrived; finished parts of stores are kept.
     """
-    objective = build_objective(config, dataset.labels)
-    model = build_network(config, objective)
-    for image_size in sorted({stage.image_size for stage in config.stages}):
-        check_image_size(config.model.name, model.body, config.model.channels, image_size)
+    set_up_fold = _set_up_images if dataset.rows is None else _set_up_table
+    model, runtime, feed = set_up_fold(config, dataset, fold, reporter, should_stop)
+    return Workbench(config, dataset, fold, model, runtime, feed, reporter, should_stop)
+
+
+def _set_up_images(
+    config: Config, dataset: Dataset, fold: int, reporter: Reporter, should_stop: StopCheck
+) -> tuple[Network, Runtime, Feed]:
+    model = starting_model(config, build_objective(config, dataset.labels), reporter)
     runtime = resolve_runtime(config.train, model)
-    dropped = load_starting_weights(model, config.model)
-    if dropped:
-        reporter.report(Message(f"starting weights: left out the classifier's {listed(dropped)}"))
-    sources, bad = open_stores(config, dataset.samples, runtime.workers, reporter, should_stop)
-    return Workbench(
-        config=config,
-        dataset=dataset,
-        objective=objective,
-        soft_targets=soften_targets(config, dataset.samples, dataset.labels),
-        model=runtime.place_model(model),
-        runtime=runtime,
-        sources=sources,
-        left_out=bad,
-        reporter=reporter,
-        should_stop=should_stop,
-    )
+    model = runtime.place_model(model)
+    return model, runtime, open_image_feed(config, dataset.samples, model, runtime, reporter, should_stop)
 
 
-def open_stores(
-    config: Config, samples: SampleTable, workers: int, reporter: Reporter, should_stop: StopCheck
-) -> tuple[dict[int, ImageSource], frozenset[str]]:
-    """The training images at every stage's size, and the ids that were left out of any of them."""
-    sources: dict[int, ImageSource] = {}
-    bad: frozenset[str] = frozenset()
-    for image_size in dict.fromkeys(stage.image_size for stage in config.stages):
-        spec = store_spec(config, "train", image_size)
-        sources[image_size] = ensure_store(samples, spec, reporter, should_stop, workers)
-        bad |= left_out(samples, spec)
-    return sources, bad
+def _set_up_table(
+    config: Config, dataset: Dataset, fold: int, reporter: Reporter, should_stop: StopCheck
+) -> tuple[Network, Runtime, Feed]:
+    # pandas is loaded for tables alone.
+    from kgcv.data.tables.encode import fit_encoding
+    from kgcv.recipes.table_feed import build_table_model, open_table_feed
+
+    assert dataset.rows is not None, "the caller looked"
+    rows, objective = dataset.split.train_rows(fold), build_objective(config, dataset.labels)
+    encoding = fit_encoding(dataset.rows.frame, rows, config.columns)
+    learned = dataset.labels.targets[rows] if objective.task == "regression" else None
+    if learned is not None and objective.log_target:
+        learned = np.log(learned)
+    model = build_table_model(config, encoding, objective, learned)
+    runtime = resolve_runtime(config.train, model)
+    return runtime.place_model(model), runtime, open_table_feed(dataset.rows.frame, encoding, runtime)

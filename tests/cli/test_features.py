@@ -13,7 +13,7 @@ features:
   - {step: join, right: shops, on: shop}
   - {step: log, columns: size}
 columns: {categories: [shop, town], numbers: size}
-model: {name: x}
+model: {name: embeddings}
 stages: [{lr: 0.1}]
 """
 

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -54,9 +56,9 @@ def test_the_table_and_what_it_tells(ledger):
     assert result.stdout.splitlines() == [
         "planet (f2, greater is better)",
         "time (UTC)        ref  run or file  status    message                        own  spread  public  private",
-        "2026-11-01 10:20  1    run-1        complete  resnet1                     0.9000  0.0020  0.9050        -",
-        "2026-11-02 10:20  2    run-2        complete  resnet2                     0.9200  0.0020  0.9100        -  *",
-        "2026-11-03 10:20  3    run-3        complete  resnet3                     0.9300  0.0020  0.9090        -  ~",
+        "2026-11-01 10:20  1    run-1        complete  resnet1 and more            0.9000  0.0020  0.9050        -",
+        "2026-11-02 10:20  2    run-2        complete  resnet2 and more            0.9200  0.0020  0.9100        -  *",
+        "2026-11-03 10:20  3    run-3        complete  resnet3 and more            0.9300  0.0020  0.9090        -  ~",
         "2026-11-04 10:20  -    mine.csv     refused   a message of more than ...       -       -       -        -",
         "2026-11-04 10:20 mine.csv: refused: daily limit",
         "best by own score: run-3 (3), 0.9300",
@@ -92,3 +94,21 @@ def test_a_damaged_line_is_named(ledger):
     result = invoke()
     assert result.exit_code == 0
     assert result.stderr.startswith("warning: runs/submissions.jsonl: its last line was cut off")
+
+
+def test_a_line_whose_message_somebody_emptied_is_shown(ledger):
+    ledger.add(Entry(competition="planet", sha256="5", file="b.csv", message=""))
+    result = invoke()
+    assert (result.exit_code, result.stdout.splitlines()[6].split()[3:5]) == (0, ["b.csv", "pending"])
+
+
+def test_the_ledger_is_shown_without_the_client(ledger):
+    script = (
+        "import sys\n"
+        "from kgcv.cli.main import main\n"
+        "main(['ledger'], standalone_mode=False)\n"
+        "heavy = {'torch', 'pandas', 'kaggle', 'kagglesdk', 'requests'} & sys.modules.keys()\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -85,7 +85,7 @@ EPOCH = EpochDone(
     scores={"accuracy": 0.75, "log_loss": 0.5},
     lr=0.0123456,
     seconds=12.0,
-    images_per_second=160.4,
+    samples_per_second=160.4,
     is_best=True,
 )
 STEP = StepDone(stage=0, epoch=0, step=1, loss=0.7, lr=0.01, num_images=32)

@@ -1,8 +1,11 @@
 import json
 import os
+import pty
+import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -61,7 +64,7 @@ def test_json(files, tmp_path):
 
 def test_the_closing_line_is_the_command_that_submits_it(files, monkeypatch):
     result = CheckResult(Path("a.csv"), 2, ("id", "tags"), "tags", "0", "planet", ("1 of 2 images have no tag",))
-    monkeypatch.setattr("kgcv.recipes.check_submission.check_submission", lambda *_: result)
+    monkeypatch.setattr("kgcv.recipes.submit.check_submission", lambda *_: result)
     lines = [
         "a.csv: 2 rows, 2 columns, format tags: fits the sample file",
         "note: 1 of 2 images have no tag",
@@ -93,7 +96,19 @@ def test_doubts_fail_the_check_too(files):
 def test_a_file_without_sample_is_a_wrong_command_line(files):
     result = invoke(files[0], "--check")
     assert result.exit_code == 2
-    assert "name it with --sample" in result.stderr
+    assert result.stderr.endswith("against a sample file; name it with --sample, or the competition with -c\n")
+
+
+def test_a_file_may_be_checked_against_the_sample_file_that_kaggle_has(kaggle, files, tmp_path):
+    mine = files[0]
+    result = invoke(mine, "--check", "-c", SLUG, "--progress", "none")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == f"kgcv: {mine}: 3 ids missing: 1, 2, 3; 2 ids not in the sample file: a, b\n"
+    mine.write_text("id,label\n1,0.1\n2,0.2\n3,0.3\n")
+    result = invoke(mine, "--check", "-c", SLUG)
+    assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, f"submit it with: kgcv submit {mine} -c {SLUG}")
+    assert "StartSubmissionUpload" not in kaggle.routes()
+    assert not (tmp_path / "runs").exists()
 
 
 def test_checking_loads_neither_torch_nor_the_client(files):
@@ -145,6 +160,9 @@ def test_without_a_terminal_it_does_not_wait_and_says_how_to_ask(kaggle, ready):
     assert result.exit_code == 0
     assert result.stdout == "leaf-disease, submission 50000001, mine.csv: complete, public score 0.9753\n"
     assert invoke("--refresh").stdout == "nothing new\n"
+    entry = Entry(competition=SLUG, sha256="0", file="b.csv", message="b", time="2026-01-02T03:04:05+00:00")
+    Ledger(Path("runs/submissions.jsonl")).add(entry)
+    assert invoke("--refresh").stdout == "leaf-disease, b.csv: refused: it never arrived at Kaggle\n"
     assert invoke("--refresh", "-c", "other", "--json").stdout == "[]\n"
 
 
@@ -210,20 +228,41 @@ def test_no_credentials_are_exit_code_4(kaggle, ready, tmp_path):
     assert "no Kaggle credentials found" in result.stderr
 
 
-def test_nothing_secret_is_shown(kaggle, ready):
-    kaggle.fault("5xx", "upload", times=2)
+def start(arguments, cwd, stdout=subprocess.PIPE):
+    command = [sys.executable, "-m", "kgcv", "submit", *map(str, arguments)]
+    return subprocess.Popen(command, cwd=cwd, env=dict(os.environ), stdout=stdout, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize("name", ["VERBOSE", "VERBOSE_OUTPUT"])
+def test_nothing_secret_is_shown_or_kept(kaggle, ready, tmp_path, monkeypatch, name):
+    monkeypatch.setenv(name, "1")  # at which the client prints every request with its key
+    kaggle.fault("5xx", "upload")
     kaggle.fault("lost-answer")
-    result = invoke(*ready, "--wait")
-    assert result.exit_code == 0
-    assert "5ecre7" not in result.output + result.stderr
+    done = start([*ready, "--wait"], tmp_path)
+    shown = "".join(done.communicate(timeout=60))
+    assert (done.returncode, "public score 0.9753" in shown, "trying again" in shown) == (0, True, True)
+    files = [path for path in tmp_path.rglob("*") if path.is_file() and path.parent.name != ".kaggle"]
+    kept = "".join(path.read_text() for path in files)
+    for secret in ("5ecre7", "Basic", "Bearer", "blob-"):
+        assert secret not in shown + kept
+
+
+def test_on_a_terminal_it_waits_and_ctrl_c_ends_the_waiting(kaggle, ready, tmp_path):
+    kaggle.pending = 10**6
+    keyboard, terminal = pty.openpty()
+    process = start(ready, tmp_path, stdout=terminal)
+    assert process.stderr is not None
+    assert any("submission 50000001: waiting for its score" in line for line in process.stderr)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    os.close(keyboard)
+    os.close(terminal)
+    assert process.returncode == 130
+    assert "submission 50000001 is with Kaggle, and kgcv submit --refresh asks for its score" in errors
+    assert [entry.status for entry in Ledger(tmp_path / "runs" / "submissions.jsonl").read()] == ["submitted"]
 
 
 # --- killed
-
-
-def start(arguments, cwd):
-    command = [sys.executable, "-m", "kgcv", "submit", *map(str, arguments)]
-    return subprocess.Popen(command, cwd=cwd, env=dict(os.environ), stderr=subprocess.PIPE, text=True)
 
 
 @pytest.mark.parametrize("moment", ["upload", "CreateSubmission"])
@@ -236,7 +275,10 @@ def test_a_killed_process_is_made_good_by_the_next(kaggle, ready, tmp_path, mome
         time.sleep(0.02)
     process.kill()
     process.communicate()
-    assert [entry.status for entry in Ledger(tmp_path / "runs" / "submissions.jsonl").read()] == ["pending"]
+    ledger = Ledger(tmp_path / "runs" / "submissions.jsonl")
+    (entry,) = ledger.read()
+    assert entry.status == "pending"
+    ledger.settle(replace(entry, time="2026-01-02T03:04:05+00:00"))  # one that is fresh is looked for with patience
     if moment == "CreateSubmission":
         while not kaggle.submissions:
             time.sleep(0.05)
@@ -244,5 +286,4 @@ def test_a_killed_process_is_made_good_by_the_next(kaggle, ready, tmp_path, mome
     _, errors = again.communicate(timeout=120)
     assert again.returncode == 0, errors
     assert len(kaggle.submissions) == 1
-    entries = Ledger(tmp_path / "runs" / "submissions.jsonl").read()
-    assert [entry.ref for entry in entries if entry.ref is not None] == [50000001]
+    assert [entry.ref for entry in ledger.read() if entry.ref is not None] == [50000001]

@@ -22,7 +22,7 @@ TABLE = """\
 data:
   {kind: table, root: d, tables: {train: a.csv, stores: s.csv}, target: y, date_column: when, task: regression}
 columns: {categories: shop}
-model: {name: x}
+model: {name: embeddings}
 stages: {lr: 1}
 features:
 """

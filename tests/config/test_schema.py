@@ -122,6 +122,7 @@ BOUNDS: dict[str, tuple[Any, Any, Any, Any]] = {
     "split.days": (0, 1, None, None),
     "split.gap_days": (-1, 0, None, None),
     "columns.embedding_sizes.clear": (0, 1, None, None),
+    "target.y_range_margin": (-0.01, 0, None, None),
     "resize.ratio": (0.99, 1, 4, 4.01),
     "model.channels": (0, 1, None, None),
     "model.hidden.0": (0, 1, None, None),
@@ -161,13 +162,15 @@ TABLE = [
     "stages.0={lr: 1}",
     "data={root: d, kind: table, tables: {train: a.csv}, target: y, date_column: when}",
     "columns={categories: [clear]}",
+    "model={name: embeddings}",
 ]
-UNBOUNDED = {"rows.predict.0.value"}  # the answer of a rule may be any number
+UNBOUNDED = {"rows.predict.0.value", "target.y_range.0"}  # answers, which may be any numbers
 CONTEXT = {
     "split.num_folds": ["split.kind=folds"],
     "split.days": [*TABLE, "split.kind=last_days"],
     "split.gap_days": [*TABLE, "split={kind: last_days, days: 9}"],
     "columns.embedding_sizes.clear": TABLE,
+    "target.y_range_margin": [*TABLE, "data.task=regression"],
     "model.hidden.0": ["model.hidden=[1]"],
     "model.dropout.0": ["model.dropout=[0]"],
     "tta.plain_weight": ["tta.views=flip"],

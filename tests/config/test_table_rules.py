@@ -21,7 +21,7 @@ data:
   target: y
   task: regression
 columns: {categories: shop, numbers: size}
-model: {name: x}
+model: {name: embeddings}
 stages: [{lr: 1}]
 """
 ROLLING = "features=[{step: rolling, columns: y, days: 7, lag_days: 41}]"
@@ -67,6 +67,14 @@ ROLLING = "features=[{step: rolling, columns: y, days: 7, lag_days: 41}]"
         (["rows.keep_where=y>0"], "rows.keep_where: must be a column, one of == != < <= > >= and a value"),
         (["rows.predict=[{where: open, value: 0}]"], "rows.predict.0.where: must be a column, one of == != < <= > >="),
         (["data.task=single", "target.log=true"], "target.log: does nothing here; it needs data.task: regression"),
+        (["target.y_range=3"], "target.y_range: needs two numbers, the smaller one first, got [3.0]"),
+        (["target.y_range=[3, 3]"], "target.y_range: needs two numbers, the smaller one first, got [3.0, 3.0]"),
+        (
+            ["target={y_range: [0, 1], y_range_margin: 0.2}"],
+            "target.y_range_margin: give y_range or y_range_margin, not both",
+        ),
+        (["model.name=resnet34"], "model.name: must be embeddings, the network for tables, got 'resnet34'"),
+        (["model.weights=runs/a"], "model.weights: does nothing here; it needs data.kind: images"),
         (["split.days=3"], "split.days: does nothing here; it needs split.kind: last_days or forward, and no split."),
         (["resize.ratio=2"], "resize: does nothing here; it needs data.kind: images"),
         (["augment.max_zoom=2"], "augment: does nothing here; it needs data.kind: images"),
@@ -94,6 +102,8 @@ def test_what_contradicts_itself_is_named(complaints: Complaints, overrides: lis
         ["split={train_on_all: true}"],
         ["data.tables={train: a.csv}", "data.id_column=null"],
         ["data.task=auto"],
+        ["target={log: true, y_range: [0, 12.5]}"],
+        ["target.y_range_margin=0"],
     ],
 )
 def test_what_goes_together_is_accepted(complaints: Complaints, overrides: list[str]) -> None:

@@ -442,8 +442,3 @@ def test_select_takes_groups_and_weights_along() -> None:
 def test_select_leaves_out_what_test_samples_lack() -> None:
     samples = SampleTable(("a", "b"), (Path("a"), Path("b")))
     assert samples.select(np.array([1])) == SampleTable(("b",), (Path("b"),))
-
-
-def test_tables_are_not_looked_for_among_images(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="only kgcv config and kgcv features work on tables yet"):
-        read_train_samples(DataConfig(root=str(tmp_path), kind="table", target="sales"), HOLDOUT)

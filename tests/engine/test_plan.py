@@ -127,6 +127,8 @@ def test_a_stages_keys_come_before_those_of_the_run():
     assert (first.batch_size, second.batch_size) == (10, 8)
     assert (first.augment.preset, second.augment) == ("basic", own)
     assert (first.schedule.kind, second.schedule.kind) == ("flat_cosine", "one_cycle")
+    assert first.geometry is not None
+    assert second.geometry is not None
     assert (first.geometry.edge, second.geometry.edge) == (
         73,
         115,

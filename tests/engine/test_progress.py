@@ -87,7 +87,7 @@ def test_the_record_of_an_epoch_has_nothing_of_the_clock():
         scores={"accuracy": 0.75},
         lr=0.01,
         seconds=3.0,
-        images_per_second=100.0,
+        samples_per_second=100.0,
         is_best=True,
     )
     progress.record(event, image_size=64)

@@ -122,6 +122,14 @@ def test_submissions_newest_first_on_all_pages(kaggle, submission_file):
     assert len(client.submissions(SLUG, limit=3)) == 3
 
 
+def test_what_strangers_write_cannot_command_a_terminal(kaggle):
+    kaggle.board = [(1, "red\x1b[31m\nteam ü", "2026-10-01T10:00:00Z", "0.5")]
+    (row,) = kaggle.connect().leaderboard(SLUG)
+    assert row.team_name == "red [31m team ü"
+    kaggle.fault("json", "GetSubmission", body={"ref": 1, "status": "ERROR", "errorDescription": "row 7\n\x1b]0;x"})
+    assert kaggle.connect().submission(1).error == "row 7 ]0;x"
+
+
 def test_the_upload_carries_no_login_and_no_content_type(kaggle, submission_file):
     kaggle.connect().upload(SLUG, submission_file, ignore_bytes)
     put = kaggle.requests[-1]
@@ -228,6 +236,13 @@ def test_an_answer_that_the_client_cannot_read_is_no_traceback(kaggle, body):
     kaggle.fault("json", "ListSubmissions", times=-1, body=body)
     with pytest.raises(KaggleError, match="the kaggle client fails on it with"):
         kaggle.connect().submissions(SLUG)
+
+
+@pytest.mark.parametrize("body", [{}, {"ref": 7, "status": "COMPLETE", "publicScore": "1"}])
+def test_an_answer_about_another_submission_is_none(kaggle, body):
+    kaggle.fault("json", "GetSubmission", times=-1, body=body)
+    with pytest.raises(KaggleError, match=f"submission 5: .*it tells of submission {body.get('ref', 0)}$"):
+        kaggle.connect().submission(5)
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)

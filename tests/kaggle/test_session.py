@@ -5,15 +5,20 @@ Each test runs in a process of its own, as the client's import happens once.
 
 import io
 import os
+import re
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 
+import kgcv
 from kgcv.errors import KaggleError
 from kgcv.kaggle.session import import_api, open_session
 
 CONNECT = "from kgcv.kaggle.client import connect; client = connect()"
+PACKAGE = Path(kgcv.__file__).parent
 LIST = "print(len(client.list_files('leaf-disease')))"
 
 
@@ -113,6 +118,25 @@ def test_a_client_that_is_not_there_is_named(kaggle, tmp_path, missing):
     done = run(kaggle, tmp_path, hide, catch)
     assert done.stdout.startswith(("KaggleError('the kaggle client cannot", 'KaggleError("the kaggle client cannot'))
     assert missing in done.stdout and "pip install kaggle six" in done.stdout
+
+
+def test_a_client_that_breaks_at_its_import_is_named(kaggle, tmp_path):
+    (tmp_path / "six.py").write_text("raise TypeError('descriptors of another version')")
+    shadow = f"import sys; sys.path.insert(0, {str(tmp_path)!r})"
+    catch = "from kgcv.kaggle.client import connect\ntry: connect()\nexcept Exception as error: print(repr(error))"
+    done = run(kaggle, tmp_path, shadow, catch)
+    assert done.stdout.startswith("KaggleError('the kaggle client cannot be loaded: descriptors of another version; ")
+
+
+def test_what_the_client_needs_and_does_not_say_is_installed_with_kgcv():
+    project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert {"kaggle", "six"} <= {re.split(r"\W", wanted)[0] for wanted in project["dependencies"]}
+
+
+def test_no_other_command_can_reach_kaggle():
+    """Recipes that import the room; training, predictions and all others open no socket."""
+    found = {path.stem for path in PACKAGE.glob("recipes/*.py") if "kgcv.kaggle" in path.read_text(encoding="utf-8")}
+    assert found == {"doctor", "download", "leaderboard", "ledger", "sample_file", "submit"}
 
 
 def test_a_client_that_exits_does_not_end_kgcv(kaggle, tmp_path, monkeypatch):

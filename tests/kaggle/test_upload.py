@@ -10,6 +10,7 @@ from kgcv.errors import KaggleError, StopRequested, SubmissionError
 from kgcv.events import Recorder, TaskAdvanced, TaskStarted
 from kgcv.files import hash_file
 from kgcv.kaggle.ledger import Entry, Ledger
+from kgcv.kaggle.patience import Patience
 from kgcv.kaggle.settle import FRESH, LIST_DELAYS, Desk
 from kgcv.kaggle.upload import CREATE_TRIES, send_once
 
@@ -275,6 +276,27 @@ def test_an_answer_without_a_number_is_no_success(kaggle, desk, file, words):
     assert (entry.status, entry.ref) == ("refused", None)
 
 
+@pytest.mark.parametrize("body", [{}, {"submissions": []}])
+def test_a_list_that_lacks_what_it_had_is_no_proof(kaggle, desk, file, body):
+    other = file.with_name("other.csv")
+    other.write_text("id,label\n1,0\n")
+    send(desk, other)
+    create = desk.client.create_submission
+
+    def then_an_empty_list(*given):
+        kaggle.fault("lost-answer")
+        kaggle.fault("json", LIST, times=-1, body=body)
+        return create(*given)
+
+    desk.client.create_submission = then_an_empty_list
+    with pytest.raises(KaggleError, match="Kaggle's list lacks 50000001, which it had before; is it another login's"):
+        send(desk, file)
+    assert (desk.ledger.read()[1].status, kaggle.routes().count(CREATE)) == ("unknown", 2)  # the other file's too
+    kaggle.faults.clear()
+    assert send(desk, file).ref == 50000002
+    assert len(kaggle.submissions) == 2
+
+
 def test_each_attempt_is_pending_in_the_ledger(kaggle, desk, file, monkeypatch):
     kaggle.fault("hangup", CREATE)
     create, seen = desk.client.create_submission, []
@@ -481,6 +503,23 @@ def test_a_signal_during_the_upload_ends_before_the_submission(kaggle, desk, fil
     assert kaggle.submissions == [] and [each.status for each in desk.ledger.read()] == ["refused"]
 
 
+def test_a_signal_before_anything_left_leaves_nothing_open(kaggle, desk, file, monkeypatch):
+    def stop(seconds):
+        raise StopRequested(2, "stopped while Kaggle did not answer")
+
+    client = kaggle.connect(patience=Patience(sleep=stop))
+    create = client.create_submission
+
+    def without_network(*given):
+        monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")  # where nobody listens
+        return create(*given)
+
+    monkeypatch.setattr(client, "create_submission", without_network)
+    with pytest.raises(StopRequested):
+        send(replace(desk, client=client), file)
+    assert [each.status for each in desk.ledger.read()] == ["refused"]
+
+
 def test_ctrl_c_in_the_last_call_leaves_it_to_the_next_run(kaggle, desk, file, monkeypatch):
     create = desk.client.create_submission
 
@@ -497,11 +536,14 @@ def test_ctrl_c_in_the_last_call_leaves_it_to_the_next_run(kaggle, desk, file, m
     assert [one.ref for one in kaggle.submissions] == [entry.ref]
 
 
-def test_a_number_that_kaggle_does_not_confirm_is_kept_and_told(kaggle, desk, file):
+@pytest.mark.parametrize(
+    "fault, how", [("404", {}), ("5xx", {}), ("json", {"body": {}}), ("json", {"body": {"ref": 7}})]
+)
+def test_a_number_that_kaggle_does_not_confirm_is_kept_and_told(kaggle, desk, file, fault, how):
     create = desk.client.create_submission
 
     def then_unknown(*given):
-        kaggle.fault("404", "GetSubmission", times=-1)
+        kaggle.fault(fault, "GetSubmission", times=-1, **how)
         return create(*given)
 
     desk.client.create_submission = then_unknown

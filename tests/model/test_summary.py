@@ -15,7 +15,7 @@ def model_of(name: str = "test_resnet", **keys) -> VisionModel:
 def test_the_first_convolution_of_a_resnet34():
     model = model_of("resnet34", pool="concat", hidden=(512,), dropout=(0.25, 0.5))
     model.freeze(2)
-    summary = summarize(model, 3, 64)
+    summary = summarize(model, torch.zeros(2, 3, 64, 64))
     first, last = summary.layers[0], summary.layers[-1]
     assert (first.name, first.kind, first.num_parameters) == ("body.conv1", "Conv2d", 9408)
     assert (first.input_shape, first.output_shape) == ((3, 64, 64), (64, 32, 32))
@@ -27,7 +27,7 @@ def test_the_first_convolution_of_a_resnet34():
 
 
 def test_layers_come_in_the_order_in_which_they_run():
-    layers = summarize(model_of(pool="concat", hidden=(8,), dropout=(0.1,)), 3, 32).layers
+    layers = summarize(model_of(pool="concat", hidden=(8,), dropout=(0.1,)), torch.zeros(2, 3, 32, 32)).layers
     assert [layer.kind for layer in layers[-8:]] == [
         "ConcatPool",
         *("BatchNorm1d", "Dropout", "Linear", "ReLU"),
@@ -43,7 +43,7 @@ def test_layers_come_in_the_order_in_which_they_run():
 def test_layers_train_by_their_group(num_frozen):
     model = model_of()
     model.freeze(num_frozen)
-    summary = summarize(model, 3, 32)
+    summary = summarize(model, torch.zeros(2, 3, 32, 32))
     by_name = {layer.name: layer.trainable for layer in summary.layers}
     assert by_name["body.conv1.0"] is (num_frozen == 0)
     assert by_name["body.layer4.0.conv1"] is (num_frozen <= 1)
@@ -52,20 +52,20 @@ def test_layers_train_by_their_group(num_frozen):
 
 
 def test_every_parameter_of_a_convolutional_network_is_in_a_layer():
-    summary = summarize(model_of(), 3, 32)
+    summary = summarize(model_of(), torch.zeros(2, 3, 32, 32))
     assert sum(layer.num_parameters for layer in summary.layers) == summary.num_parameters
     assert summary.num_trainable == summary.num_parameters
 
 
 def test_tokens_of_a_transformer_count_in_the_total_only():
     model = model_of("test_vit")
-    summary = summarize(model, 3, 64)
+    summary = summarize(model, torch.zeros(2, 3, 64, 64))
     outside = model.body.cls_token.numel() + model.body.pos_embed.numel()
     assert sum(layer.num_parameters for layer in summary.layers) == summary.num_parameters - outside
 
 
 def test_other_channels_and_sizes():
-    first = summarize(model_of(channels=1), 1, 48).layers[0]
+    first = summarize(model_of(channels=1), torch.zeros(2, 1, 48, 48)).layers[0]
     assert (first.input_shape, first.output_shape) == ((1, 48, 48), (16, 24, 24))
 
 
@@ -73,7 +73,7 @@ def test_the_model_stays_as_it_is_but_for_evaluation_mode():
     model = model_of(pool="concat")
     model.freeze(1)
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    first, second = summarize(model, 3, 32), summarize(model, 3, 32)
+    first, second = summarize(model, torch.zeros(2, 3, 32, 32)), summarize(model, torch.zeros(2, 3, 32, 32))
     assert first == second  # no hook is left that notes a layer twice
     assert not any(module.training for module in model.modules())
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
@@ -83,5 +83,5 @@ def test_the_model_stays_as_it_is_but_for_evaluation_mode():
 def test_hooks_are_gone_after_an_error():
     model = model_of()
     with pytest.raises(RuntimeError, match="expected input"):
-        summarize(model, 5, 32)
+        summarize(model, torch.zeros(2, 5, 32, 32))
     assert not any(module._forward_hooks for module in model.modules())

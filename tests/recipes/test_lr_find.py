@@ -77,18 +77,20 @@ def test_lr_find_before_train_changes_nothing(competition: Config, tmp_path: Pat
 
 @pytest.fixture
 def bench(competition: Config) -> Workbench:
-    return set_up(competition, split_dataset(competition, Watch(Recorder(), never_stop)), Recorder(), never_stop)
+    return set_up(competition, split_dataset(competition, Watch(Recorder(), never_stop)), 0, Recorder(), never_stop)
 
 
 def finder_of(bench: Workbench, should_stop: StopCheck) -> LrFinder:
-    plan = bench.plan(1, fold=0)
-    return LrFinder(bench.model, bench.objective, bench.config.train, plan, bench.runtime, bench.reporter, should_stop)
+    plan = bench.plan(1)
+    return LrFinder(
+        bench.model, bench.objective(), bench.config.train, plan, bench.runtime, bench.reporter, should_stop
+    )
 
 
 def sweep_bench(bench: Workbench, should_stop: StopCheck = never_stop) -> None:
     finder = finder_of(bench, should_stop)
-    inputs = bench.stage_inputs(finder.plan, 0)
-    finder.run(inputs, bench.fold_samples(0), Sweep(1e-6, 1.0, 20))
+    inputs = bench.stage_inputs(finder.plan)
+    finder.run(inputs, bench.samples(), Sweep(1e-6, 1.0, 20))
 
 
 @contextmanager

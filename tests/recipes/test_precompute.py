@@ -16,7 +16,9 @@ from kgcv.engine.inputs import FeatureInputs
 from kgcv.engine.tta import PLAIN
 from kgcv.errors import StopRequested
 from kgcv.events import Recorder, TaskStarted, never_stop
+from kgcv.model.vision import VisionModel
 from kgcv.recipes.dataset import split_dataset
+from kgcv.recipes.image_feed import ImageFeed
 from kgcv.recipes.train import start_run, train
 from kgcv.recipes.workbench import Workbench, set_up
 
@@ -29,11 +31,11 @@ def config(competition: Config) -> Config:
 
 def bench_of(config: Config, recorder: Recorder | None = None) -> Workbench:
     reporter = recorder or Recorder()
-    return set_up(config, split_dataset(config, Watch(reporter, never_stop)), reporter, never_stop)
+    return set_up(config, split_dataset(config, Watch(reporter, never_stop)), 0, reporter, never_stop)
 
 
 def features_of(bench: Workbench) -> FeatureInputs:
-    inputs = bench.stage_inputs(bench.plan(0, fold=0), 0)
+    inputs = bench.stage_inputs(bench.plan(0))
     assert isinstance(inputs, FeatureInputs)
     return inputs
 
@@ -45,13 +47,14 @@ def num_computed(recorder: Recorder) -> int:
 def test_features_are_the_bodys_outputs_for_the_plain_squares(config: Config) -> None:
     bench = bench_of(config)
     features = features_of(bench).features
-    plan = bench.plan(0, fold=0)
-    images = bench.image_inputs(plan.geometry)
+    plan = bench.plan(0)
+    images = bench.feed.inputs(plan.geometry)
     rows = np.arange(20)
     from kgcv.data.loader import BatchRequest
 
     raw = next(iter(images.read([BatchRequest(rows, np.full(20, 0.5))])))
     with torch.inference_mode(), bench.runtime.autocast():
+        assert isinstance(bench.model, VisionModel)
         expected = bench.model.eval().features(images.ready(raw, PLAIN.changes(rows))).float()
     torch.testing.assert_close(features, expected)
 
@@ -109,7 +112,8 @@ def test_a_later_stage_goes_on_with_the_trained_head(config: Config, tmp_path: P
 
 def test_a_signal_while_computing_writes_nothing(config: Config, tmp_path: Path) -> None:
     bench = bench_of(config)
-    stopped = replace(bench, should_stop=lambda: 15)
+    assert isinstance(bench.feed, ImageFeed)
+    stopped = replace(bench, feed=replace(bench.feed, should_stop=lambda: 15))
     with pytest.raises(StopRequested, match="stopped while computing features"):
         features_of(stopped)
     assert not list(tmp_path.rglob("features-*"))

@@ -143,9 +143,9 @@ def test_only_the_head_of_a_frozen_stage_moves(competition: Config, tmp_path: Pa
 
 def load_initial(config: Config) -> dict[str, torch.Tensor]:
     from kgcv.model.heads import Objective
-    from kgcv.recipes.workbench import build_network
+    from kgcv.recipes.image_feed import build_vision_model
 
-    return build_network(config, Objective("single", 2)).state_dict()
+    return build_vision_model(config, Objective("single", 2)).state_dict()
 
 
 def test_frozen_batch_norms_keep_their_statistics(competition: Config, tmp_path: Path, change: Change) -> None:
@@ -291,7 +291,7 @@ def test_names_that_do_not_exist(
 
 def test_one_training_image_is_too_few(competition: Config, tmp_path: Path) -> None:
     config = replace(one_stage(competition), split=replace(competition.split, valid_fraction=0.95, stratify="no"))
-    with pytest.raises(DataError, match="fold 0 has 1 training images; at least two are needed"):
+    with pytest.raises(DataError, match="fold 0 has 1 training samples; at least two are needed"):
         run_it(config, tmp_path / "run")
 
 

@@ -26,7 +26,7 @@ from kgcv.recipes.summary import summarize_config
 from kgcv.recipes.train import start_run, train
 from kgcv.recipes.trained_model import load_trained
 from kgcv.recipes.tta import TtaRequest, TtaResult, parts_of, predict_parts, run_tta
-from kgcv.recipes.tta_images import Part, open_part
+from kgcv.recipes.tta_samples import Part, open_part
 
 Train = Callable[..., RunFolder]
 
@@ -108,7 +108,7 @@ def test_all_folds_predict_and_are_joined(folds: RunFolder) -> None:
     parts = [read_predictions(folds.path / f"fold{fold}/valid.npz") for fold in (0, 1)]
     oof = read_predictions(result.file)
     assert result.file == folds.path / "oof.npz"
-    assert (result.folds, result.num_images) == ((0, 1), 20)
+    assert (result.folds, result.num_samples) == ((0, 1), 20)
     assert sorted(oof.ids) == sorted(parts[0].ids + parts[1].ids)
     for part in parts:
         assert np.array_equal(oof.aligned(part.ids, part.class_names, "").values, part.values)
@@ -120,7 +120,7 @@ def test_all_folds_predict_and_are_joined(folds: RunFolder) -> None:
     tested = tta(folds, "test", "flip")
     each = [read_predictions(folds.path / f"fold{fold}/test.npz").values for fold in (0, 1)]
     assert tested.file == folds.path / "test.npz"
-    assert (tested.num_images, tested.scores) == (6, None)
+    assert (tested.num_samples, tested.scores) == (6, None)
     np.testing.assert_allclose(read_predictions(tested.file).values, (each[0] + each[1]) / 2, atol=1e-7)
 
 
@@ -130,7 +130,8 @@ def test_averages_by_hand(folds: RunFolder) -> None:
     assert result.views == ("plain", "mirrored", "symmetry 1")
     for fold in (0, 1):
         images = open_part(folds, "valid", Silent(), never_stop).of_fold(fold)
-        predictor = load_trained(folds, fold).predictor(images.source, Silent(), never_stop)
+        trained = load_trained(folds, fold)
+        predictor = trained.predictor(images.opened.inputs_for(trained), Silent(), never_stop)
         singles = [predictor.predict(images.rows, [NAMED_VIEWS[name]]) for name in result.views]
         averaged = read_predictions(folds.path / f"fold{fold}/valid.npz").values
         np.testing.assert_allclose(averaged, sum(singles) / 3, atol=1e-6)
@@ -141,7 +142,7 @@ def test_one_fold_alone(folds: RunFolder) -> None:
     recorder = Recorder()
     result = run_tta(folds, "valid", TtaRequest(fold=1, views="flip"), recorder, never_stop)
     assert (folds.path / "fold0/valid.npz").read_bytes() == other
-    assert (result.folds, result.num_images) == ((1,), 10)
+    assert (result.folds, result.num_samples) == ((1,), 10)
     noted = json.loads(folds.scores_file.read_text())["tta"]
     assert (noted["folds"], noted["all"]) == ([1], result.scores)
     (warning,) = told(recorder)
@@ -160,7 +161,7 @@ def test_folds_that_are_not_there(quick: Config, tmp_path: Path, trained: Train)
         tta(half, "valid", "identity")
     result = run_tta(half, "valid", TtaRequest(fold=0), Recorder(), never_stop)
     assert result.file == half.path / "fold0/valid.npz"
-    assert result.num_images == 10
+    assert result.num_samples == 10
     assert not (half.path / "oof.npz").exists()
     tested = run_tta(half, "test", TtaRequest(fold=0), Recorder(), never_stop)
     assert tested.file == half.path / "fold0/test.npz"

@@ -18,6 +18,7 @@ from kgcv.data.samples import SampleTable
 from kgcv.data.tables.columns import column_of, dates_of, kind_of, numbers_of
 from kgcv.data.tables.conditions import rows_where
 from kgcv.data.tables.features import FeatureTable
+from kgcv.data.tables.targets import require_logarithms
 from kgcv.errors import DataError
 
 
@@ -94,6 +95,8 @@ def table_labels(rows: TableRows, config: Config, class_names: tuple[str, ...] |
     notes = tuple(_notes_on_time(config))
     if _task(column, config) == "regression":
         numbers = numbers_of(rows.frame, target).astype(np.float32)[:, None]
+        if config.target.log:
+            require_logarithms(numbers, rows.samples.ids)
         return LabelSet("regression", (target,), numbers, notes)
     samples = replace(rows.samples, labels=tuple((text,) for text in _texts(column)), label_columns=(target,))
     return replace(encode_labels(samples, "single", class_names), notes=notes)
@@ -105,10 +108,20 @@ def known_answers(frame: pd.DataFrame, rules: Sequence[KnownAnswerConfig]) -> np
     Raises:
         DataError: a rule's column is missing, or is compared with something of another kind.
     """
-    answers = np.full(len(frame), np.nan, dtype=np.float32)
-    for rule in rules:
-        answers[rows_where(frame, rule.where) & np.isnan(answers)] = rule.value
-    return answers
+    found = first_rules(frame, rules)
+    return np.array([np.nan if rule is None else rule.value for rule in found], dtype=np.float32)
+
+
+def first_rules(frame: pd.DataFrame, rules: Sequence[KnownAnswerConfig]) -> list[KnownAnswerConfig | None]:
+    """The first rule that fits each row, None where none does.
+
+    Raises:
+        DataError: a rule's column is missing, or is compared with something of another kind.
+    """
+    places = np.full(len(frame), -1)
+    for place, rule in enumerate(rules):
+        places[rows_where(frame, rule.where) & (places < 0)] = place
+    return [rules[place] if place >= 0 else None for place in places]
 
 
 def _rows_that_take_part(frame: pd.DataFrame, conditions: Sequence[str]) -> np.ndarray:
