@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _HEADER = ("time (UTC)", "ref", "run or file", "status", "message", "own", "spread", "public", "private", "")
 _NUM_LEFT = 5
-_MESSAGE_WIDTH = 26
+_MESSAGE_WIDTH = 24
 
 
 @click.command()
@@ -50,7 +50,14 @@ def _describe(standing: Standing) -> str:
     metric = "" if standing.metric is None else f" ({standing.metric}{direction})"
     rows = [_HEADER, *(_cells(entry, standing) for entry in standing.entries)]
     title = f"{standing.competition}{metric}"
-    return "\n".join([title, *table_lines(rows, _NUM_LEFT), *_reasons(standing), *_findings(standing)])
+    return "\n".join([title, *table_lines(_filled(rows), _NUM_LEFT), *_reasons(standing), *_findings(standing)])
+
+
+def _filled(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Without the columns of numbers that say nothing, for terminals are narrow."""
+    columns = list(zip(*rows, strict=True))
+    kept = [at for at, cells in enumerate(columns) if at < _NUM_LEFT or set(cells[1:]) - {"", "-"}]
+    return [[row[at] for at in kept] for row in rows]
 
 
 def _cells(entry: Entry, standing: Standing) -> tuple[str, ...]:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _LONGEST_WORDS = 300
 """Characters of a server's message that are shown."""
 
+_SIGN_IN = "open any page in a browser, sign in there, and try again"
+
 
 class Refused(Exception):
     """An answer that says no."""
@@ -43,7 +45,7 @@ def check_answer(response: requests.Response) -> None:
     refuse_errors(response)
     if response.is_redirect:
         host = urlsplit(response.headers["Location"]).hostname
-        raise Unreadable(f"it sends on to {host or 'another page'}, as the sign-in pages of networks do")
+        raise Unreadable(f"it sends on to {host or 'another page'}, as the sign-in pages of networks do; {_SIGN_IN}")
     value = _parse(response.content)
     if not isinstance(value, dict):
         raise Unreadable(describe_body(response))
@@ -70,7 +72,7 @@ def describe_body(response: requests.Response) -> str:
         return "it is not the JSON object that was due"
     title = page_title(start)
     called = f" called {title!r}" if title else ""
-    return f"it is a web page{called}: something between here and Kaggle answered, a proxy or a network's sign-in page"
+    return f"it is a web page{called}, as of a proxy or a network that wants a sign-in; {_SIGN_IN}"
 
 
 def page_title(start: bytes) -> str:

@@ -210,13 +210,21 @@ _KINDS: dict[str, tuple[type, ...]] = {
 def _parse(line: str, place: str) -> Entry:
     try:
         value: Any = json.loads(line)
-        wrong = [key for key, kinds in _KINDS.items() if key in value and not isinstance(value[key], kinds)]
-        wrong += _NAMES ^ (value.keys() | (_NAMES - _REQUIRED))
-        if wrong or value["status"] not in get_args(Status):
-            raise ValueError(f"not as it should be: {listed(wrong or ['status'])}")
-        return Entry(**{**value, "refs_before": tuple(value.get("refs_before", ()))})
-    except (TypeError, ValueError, AttributeError) as error:
+    except ValueError as error:
         raise DataError(f"{place}: is no entry of the ledger ({error}); mend the line or move it away") from error
+    if wrong := _wrong_keys(value):
+        what = f"not as it should be: {listed(wrong)}"
+        raise DataError(f"{place}: is no entry of the ledger ({what}); mend the line or move it away")
+    return Entry(**{**value, "refs_before": tuple(value.get("refs_before", ()))})
+
+
+def _wrong_keys(value: Any) -> list[str]:
+    """Keys that are missing, of no entry, or with a value of another kind."""
+    if not isinstance(value, dict):
+        return ["the whole"]
+    wrong = [*(_REQUIRED - value.keys()), *(value.keys() - _NAMES)]
+    wrong += [key for key, kinds in _KINDS.items() if key in value and not isinstance(value[key], kinds)]
+    return wrong + ["status"] * (value.get("status") not in get_args(Status))
 
 
 _NAMES = {each.name for each in fields(Entry)}

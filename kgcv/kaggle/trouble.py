@@ -125,6 +125,8 @@ def explain(trouble: Trouble, what: str, slug: str, hints: tuple[str, ...] = ())
 
 def _advice(trouble: Trouble, slug: str, hints: tuple[str, ...]) -> list[str]:
     match trouble.status:
+        case 400 if slug:
+            return [f"see what may stand in the way with: {DOCTOR} {slug}"]
         case 401:
             return [*hints, f"the credentials are not accepted; see what was found with: {DOCTOR}"]
         case 403 if slug:

@@ -9,7 +9,8 @@ from PIL import Image
 
 from kgcv.cli.check import describe
 from kgcv.cli.main import main
-from kgcv.recipes.check import CheckReport, ImageReport
+from kgcv.recipes.check import CheckReport
+from kgcv.recipes.check_images import ImageReport
 
 CONFIG = """\
 data:
@@ -92,7 +93,7 @@ def test_overrides_reach_the_check(config: Path) -> None:
 
 def report() -> CheckReport:
     images = ImageReport(None, None, {}, 0, unreadable=(), twins=())
-    return CheckReport(2, 0, None, images, problems=(), warnings=("one\n  two",))
+    return CheckReport(2, 0, None, problems=(), warnings=("one\n  two",), images=images)
 
 
 def test_numbers_are_described_with_their_folds(config: Path) -> None:

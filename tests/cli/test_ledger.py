@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
@@ -55,11 +56,11 @@ def test_the_table_and_what_it_tells(ledger):
     assert result.exit_code == 0, result.stderr
     assert result.stdout.splitlines() == [
         "planet (f2, greater is better)",
-        "time (UTC)        ref  run or file  status    message                        own  spread  public  private",
-        "2026-11-01 10:20  1    run-1        complete  resnet1 and more            0.9000  0.0020  0.9050        -",
-        "2026-11-02 10:20  2    run-2        complete  resnet2 and more            0.9200  0.0020  0.9100        -  *",
-        "2026-11-03 10:20  3    run-3        complete  resnet3 and more            0.9300  0.0020  0.9090        -  ~",
-        "2026-11-04 10:20  -    mine.csv     refused   a message of more than ...       -       -       -        -",
+        "time (UTC)        ref  run or file  status    message                      own  spread  public",
+        "2026-11-01 10:20  1    run-1        complete  resnet1 and more          0.9000  0.0020  0.9050",
+        "2026-11-02 10:20  2    run-2        complete  resnet2 and more          0.9200  0.0020  0.9100  *",
+        "2026-11-03 10:20  3    run-3        complete  resnet3 and more          0.9300  0.0020  0.9090  ~",
+        "2026-11-04 10:20  -    mine.csv     refused   a message of more tha...       -       -       -",
         "2026-11-04 10:20 mine.csv: refused: daily limit",
         "best by own score: run-3 (3), 0.9300",
         "best by public score: run-2 (2), 0.9100",
@@ -67,6 +68,14 @@ def test_the_table_and_what_it_tells(ledger):
         "public - own: -0.0087 on average, spread 0.0131",
         "noise band: 0.0028; a smaller difference means nothing (from the spread over folds; "
         "how many images are behind a public score is not known)",
+    ]
+
+
+def test_private_scores_have_a_column_once_there_are_any(ledger):
+    ledger.settle(replace(ledger.read()[0], private_score=0.89))
+    assert invoke().stdout.splitlines()[1:3] == [
+        "time (UTC)        ref  run or file  status    message                      own  spread  public  private",
+        "2026-11-01 10:20  1    run-1        complete  resnet1 and more          0.9000  0.0020  0.9050   0.8900",
     ]
 
 

@@ -18,7 +18,9 @@ from kgcv.config.schema import (
 from kgcv.errors import StopRequested
 from kgcv.events import Silent, never_stop
 from kgcv.recipes.balance import Balance, ClassBalance
-from kgcv.recipes.check import CheckReport, ImageReport, LabelReport, Spread, Twins, check
+from kgcv.recipes.check import CheckReport, check
+from kgcv.recipes.check_findings import LabelReport, Spread
+from kgcv.recipes.check_images import ImageReport, Twins
 
 
 def image(path: Path, colour: int, width: int = 4, height: int = 3, mode: str = "L") -> None:
@@ -41,6 +43,12 @@ TEST = TestSourceConfig(images=("test",), suffix=".png")
 
 def run(config: Config) -> CheckReport:
     return check(config, Silent(), never_stop)
+
+
+def images_of(config: Config) -> ImageReport:
+    images = run(config).images
+    assert images is not None
+    return images
 
 
 @pytest.fixture
@@ -100,6 +108,7 @@ def test_damaged_files_are_named_with_a_reason(root: Path) -> None:
     cut.write_bytes(cut.read_bytes()[:45])
     text.write_text("no image")
     report = run(config(root, test=TEST))
+    assert report.images is not None
     assert [line.split(": ")[0] for line in report.images.unreadable] == [str(cut), str(text)]
     title, *lines = report.problems[0].splitlines()
     assert title == "images that cannot be read (2):"
@@ -114,6 +123,7 @@ def test_ten_damaged_files_are_named_and_the_rest_counted(root: Path) -> None:
     lines = report.problems[0].splitlines()
     assert len(lines) == 12
     assert lines[-1] == "  ... and 2 more"
+    assert report.images is not None
     assert len(report.images.unreadable) == 12
 
 
@@ -130,6 +140,7 @@ def test_identical_files_warn_and_contradict_if_labels_differ(root: Path) -> Non
     image(root / "test/3b.png", 2)
     image(root / "test/5b.png", 4)  # twins within test harm nobody
     report = run(config(root, SplitConfig(valid_fraction=0.5, allow_twins=True), test=TEST))
+    assert report.images is not None
     assert report.images.twins == (
         Twins(train=("cat/1.png", "cat/1b.png"), test=(), labels=("cat",)),
         Twins(train=("cat/2.png", "dog/2b.png"), test=(), labels=("cat", "dog")),
@@ -145,7 +156,7 @@ def test_identical_files_warn_and_contradict_if_labels_differ(root: Path) -> Non
 def test_twins_beside_a_damaged_file_keep_their_names(root: Path) -> None:
     (root / "train/cat/0.png").write_text("no image")
     image(root / "test/4.png", 0)
-    assert run(config(root, test=TEST)).images.twins == (Twins(("cat/1.png",), ("4",), ("cat",)),)
+    assert images_of(config(root, test=TEST)).twins == (Twins(("cat/1.png",), ("4",), ("cat",)),)
 
 
 def test_the_sample_submission_must_ask_for_the_test_images(root: Path) -> None:
@@ -188,6 +199,7 @@ def test_labels_that_cannot_be_told_leave_the_images_checked(root: Path) -> None
     assert report.labels is None
     assert report.num_labelled == 4
     assert report.problems[0].startswith("data.task: auto cannot tell")
+    assert report.images is not None
     assert report.images.modes == {"L": 4}
 
 
@@ -252,7 +264,7 @@ def test_nothing_is_missed_in_validation_if_all_train(root: Path) -> None:
 def test_damaged_files_are_nobodys_twins(root: Path) -> None:
     for name in ("train/cat/1.png", "train/dog/3.png"):
         (root / name).write_text("no image")
-    assert run(config(root)).images.twins == ()
+    assert images_of(config(root)).twins == ()
 
 
 def test_tags_count_in_each_of_their_images(root: Path) -> None:
@@ -297,4 +309,5 @@ def test_a_stop_ends_the_check(root: Path) -> None:
 def test_images_are_read_with_the_models_channels(root: Path) -> None:
     many = replace(config(root), model=ModelConfig(name="resnet34", channels=5))
     report = run(many)
+    assert report.images is not None
     assert len(report.images.unreadable) == 4
