@@ -17,6 +17,7 @@ from kgcv.cli.check import check
 from kgcv.cli.config import config
 from kgcv.cli.decide import decide
 from kgcv.cli.download import download
+from kgcv.cli.embeddings import embeddings
 from kgcv.cli.features import features
 from kgcv.cli.folds import folds
 from kgcv.cli.kaggle import kaggle
@@ -141,6 +142,7 @@ for _command in (
     leaderboard,
     kaggle,
     predict_one,
+    embeddings,
     runs,
     summary,
     config,

@@ -224,7 +224,7 @@ def _wrong_keys(value: Any) -> list[str]:
         return ["the whole"]
     wrong = [*(_REQUIRED - value.keys()), *(value.keys() - _NAMES)]
     wrong += [key for key, kinds in _KINDS.items() if key in value and not isinstance(value[key], kinds)]
-    return wrong + ["status"] * (value.get("status") not in get_args(Status))
+    return wrong + ["status"] * (value.get("status", "pending") not in get_args(Status))
 
 
 _NAMES = {each.name for each in fields(Entry)}

@@ -119,7 +119,7 @@ def settle(desk: Desk, entry: Entry) -> Entry:
     if len(found.mine) == 1:
         return desk.settle(told(entry, found.mine[0]))
     if found.lacking:
-        why = f"Kaggle's list lacks {listed(map(str, found.lacking))}, which it had before; is it another login's?"
+        why = f"Kaggle's list lacks {listed(map(str, found.lacking))}, which it had before (another login's list?)"
     elif found.new:
         why = f"it may be one of Kaggle's submissions {listed(str(remote.ref) for remote in found.new)}"
     else:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -84,6 +85,10 @@ class TabularModel(Network):
         embeddings = tuple(name for name in names if name.startswith("body.embeddings."))
         head = tuple(name for name in names if name.startswith("head."))
         self.group_names = (embeddings, tuple(name for name in names if name not in {*embeddings, *head}), head)
+
+    def embedding_tables(self) -> list[np.ndarray]:
+        """For each category its vectors, `(num_codes, size)` float32; row 0 is what is missing or unseen."""
+        return [table.detach().cpu().numpy() for table in self.body.embeddings.parameters()]
 
     def forward(self, codes: Tensor, numbers: Tensor) -> Tensor:
         """Logits, or numbers within `y_range`, `(B, O)`, for codes `(B, K)` int64 and numbers `(B, M)` float32."""
