@@ -194,7 +194,8 @@ class KaggleClient:
         except _Failed as failed:
             trouble = failed.trouble
             if trouble.was_sent and not 400 <= trouble.status < 500:
-                raise LostAnswer(f"{what} was sent; whether it arrived is not known: {trouble.describe()}") from None
+                text = f"{what} was sent; whether it arrived is not known: {trouble.describe()}"
+                raise LostAnswer(text, trouble.may_be_at_work) from None
             raise explain(trouble, what, slug, self._hints) from None
         if not answer.ref:
             raise LostAnswer(f"{what} was sent, but was given no number: {answer.message or 'Kaggle does not say why'}")

@@ -36,6 +36,11 @@ Status = Literal["pending", "submitted", "complete", "error", "refused", "unknow
 """
 
 
+def now() -> str:
+    """The time in UTC as the ledger has it, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One submission, as a line of the ledger has it."""
@@ -64,9 +69,11 @@ class Entry:
     private_score: float | None = None
     error: str = ""
     """Why it was refused, could not be scored, or is not known."""
+    asked: str | None = None
+    """When Kaggle was asked last to make the uploaded file a submission, in UTC; None before."""
     refs_before: tuple[int, ...] = ()
     """Kaggle's submissions just before this one was sent; kept only until it is settled."""
-    time: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    time: str = field(default_factory=now)
     """When it was written first, in UTC."""
     id: str = field(default_factory=lambda: secrets.token_hex(6))
     """Tells it from every other line."""
@@ -199,7 +206,7 @@ def _are_whole(lines: Sequence[tuple[int, str]]) -> bool:
 _TEXTS = {"competition", "sha256", "file", "message", "error", "time", "id"}
 _KINDS: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(_TEXTS, (str,)),
-    **{name: (str, type(None)) for name in ("run", "metric")},
+    **{name: (str, type(None)) for name in ("run", "metric", "asked")},
     **{name: (int, float, type(None)) for name in ("own_score", "own_spread", "public_score", "private_score")},
     "greater_is_better": (bool, type(None)),
     "ref": (int, type(None)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +21,13 @@ safe side.
 """
 
 FRESH = timedelta(minutes=5)
-"""An entry older than this is looked for once: whatever the list can tell, it tells by now."""
+"""An entry for which Kaggle was asked longer ago is looked for once: whatever the list can tell, it tells by now.
+
+Also as long as a request that was not answered may still be carried out: longer than gateways wait, as far as known.
+"""
+
+LATE_DELAY = 15.0
+"""Seconds between looks for a submission that Kaggle may still be at work on."""
 
 NAP_SECONDS = 0.5
 """The longest sleep between two looks at whether a signal came."""
@@ -101,6 +108,8 @@ def settle_open(desk: Desk, competition: str) -> None:
 def settle(desk: Desk, entry: Entry) -> Entry:
     """Look for `entry` in Kaggle's list and write what that tells.
 
+    An entry that is `unknown` and fresh, as Kaggle did not answer, is looked for until it is fresh no more.
+
     Returns:
         The entry with its ref; or `refused`, where Kaggle has got nothing new since before it was sent; or
         `unknown`, where it has, but nothing that is surely this one, or where its list lacks what it had before.
@@ -108,6 +117,8 @@ def settle(desk: Desk, entry: Entry) -> Entry:
     Raises:
         KaggleError: the list cannot be read; the entry is then `unknown`.
     """
+    if entry.asked is None and entry.status == "pending":
+        return desk.settle(not_sent(entry, "the process ended before it was submitted"))
     try:
         found = _look_for(desk, entry)
     except KaggleError as error:
@@ -141,15 +152,27 @@ class _Found:
 
 def _look_for(desk: Desk, entry: Entry) -> _Found:
     """Ask for the list, and again while it does not show the entry."""
-    age = datetime.now(UTC) - datetime.fromisoformat(entry.time)
     found = _Found((), (), ())
-    for delay in LIST_DELAYS if age < FRESH else LIST_DELAYS[:1]:
+    for number, delay in enumerate(_delays(entry)):
+        if number >= len(LIST_DELAYS) and (found.new or found.lacking):
+            break  # more time will not tell more
         desk.nap(delay, "looking for the submission in Kaggle's list; the next kgcv submit goes on with that")
         others = {other.ref for other in desk.ledger.read() if other.id != entry.id}
         found = _compare(entry, desk.client.submissions(entry.competition), others)
         if len(found.mine) == 1:
             break
     return found
+
+
+def _delays(entry: Entry) -> tuple[float, ...]:
+    """Seconds before each look at the list for `entry`."""
+    age = datetime.now(UTC) - datetime.fromisoformat(entry.asked or entry.time)
+    if age >= FRESH:
+        return LIST_DELAYS[:1]
+    if entry.status != "unknown":
+        return LIST_DELAYS
+    left = (FRESH - age).total_seconds() - sum(LIST_DELAYS)
+    return LIST_DELAYS + (LATE_DELAY,) * math.ceil(left / LATE_DELAY)
 
 
 def _compare(entry: Entry, shown: Sequence[RemoteSubmission], others: set[int | None]) -> _Found:

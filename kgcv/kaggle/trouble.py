@@ -13,6 +13,9 @@ from kgcv.kaggle.patience import seconds_asked
 
 DOCTOR = "kgcv kaggle doctor"
 
+_NO_ANSWER = "no answer in time"
+_GATEWAY_TIMEOUT = 504
+
 
 class KaggleRefused(KaggleError):
     """Kaggle answered, and said no."""
@@ -25,6 +28,11 @@ class KaggleRefused(KaggleError):
 
 class LostAnswer(KaggleError):
     """A request that must not be repeated was sent, and nobody knows whether it was carried out."""
+
+    def __init__(self, text: str, may_be_at_work: bool = False) -> None:
+        super().__init__(text)
+        self.may_be_at_work = may_be_at_work
+        """Whether it may still be carried out, long after this was raised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +49,8 @@ class Trouble:
     """Whether the request may have reached the server."""
     may_pass: bool = False
     """Whether the same call may do better later."""
+    may_be_at_work: bool = False
+    """Whether the server may not be done with the request: it did not say, or a gateway did not wait for it."""
 
     def describe(self, who: str = "Kaggle") -> str:
         """One clause; `who` is the server."""
@@ -59,14 +69,17 @@ def diagnose(error: Exception) -> Trouble:
 
     match error:
         case Refused():
-            may_pass = error.status == 429 or error.status >= 500
-            return Trouble("refused", error.words, error.status, error.retry_after, may_pass=may_pass)
+            may_pass, is_late = error.status == 429 or error.status >= 500, error.status == _GATEWAY_TIMEOUT
+            how = {"may_pass": may_pass, "may_be_at_work": is_late}
+            return Trouble("refused", error.words, error.status, error.retry_after, **how)
         case Unreadable():
             return Trouble("unreadable", str(error))
         case exceptions.SSLError() if _is_untrusted(error):
             return Trouble("unreachable", "its certificate is not accepted; is a proxy in between?", was_sent=False)
         case exceptions.Timeout() | exceptions.ConnectionError():
-            return Trouble("unreachable", _network_reason(error), was_sent=_was_sent(error), may_pass=True)
+            reason, was_sent = _network_reason(error), _was_sent(error)
+            is_late = was_sent and reason.startswith(_NO_ANSWER)
+            return Trouble("unreachable", reason, was_sent=was_sent, may_pass=True, may_be_at_work=is_late)
         case exceptions.ChunkedEncodingError() | exceptions.ContentDecodingError():
             return Trouble("unreachable", "the answer was cut", may_pass=True)
     never_left = isinstance(error, exceptions.InvalidURL | exceptions.InvalidSchema | exceptions.InvalidHeader)
@@ -94,7 +107,7 @@ def _network_reason(error: BaseException) -> str:
     elif any(isinstance(one, NewConnectionError) for one in causes):  # is a TimeoutError too
         reason = "no connection"
     elif any(isinstance(one, TimeoutError) for one in causes):
-        reason = "no answer in time"
+        reason = _NO_ANSWER
     else:
         reason = "the connection was cut"
     is_proxy = any(isinstance(one, ProxyError) for one in causes)

@@ -11,8 +11,8 @@ from kgcv.errors import KaggleError, StopRequested, SubmissionError
 from kgcv.events import Message, Reporter, TaskAdvanced, TaskDone, TaskStarted
 from kgcv.files import hash_file
 from kgcv.kaggle.client import Competition, Limits, LostAnswer
-from kgcv.kaggle.ledger import Entry
-from kgcv.kaggle.settle import Desk, not_sent, refs_of, settle, settle_open, told
+from kgcv.kaggle.ledger import Entry, now
+from kgcv.kaggle.settle import FRESH, Desk, not_sent, refs_of, settle, settle_open, told
 
 CREATE_TRIES = 3
 """How often a submission is asked for whose answer was lost, each time after the list showed that it is not there."""
@@ -45,8 +45,7 @@ def send_once(desk: Desk, entry: Entry, file: Path, again: bool = False) -> Entr
         if not again and (earlier := _find_known(desk.ledger.read(), entry)) is not None:
             return _adopt(desk, earlier)
         refs = _pass_gate(desk, entry.competition)
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        entry = replace(entry, refs_before=refs, time=now)
+        entry = replace(entry, refs_before=refs, time=now())
         desk.ledger.add(entry)
         return _confirm(desk, _create(desk, entry, _upload(desk, entry, file)))
 
@@ -137,12 +136,12 @@ def _create(desk: Desk, entry: Entry, token: str) -> Entry:
     """Make the submission; never a second time before Kaggle's list shows that the first does not exist."""
     last = ""
     for number in range(CREATE_TRIES):
+        entry = desk.settle(replace(entry, status="pending", error="", asked=now()))
         try:
             ref = desk.client.create_submission(entry.competition, token, entry.message)
         except LostAnswer as error:
             last = str(error)
-            desk.reporter.report(Message(f"{last}; looking whether the submission arrived", "warning"))
-            settled = settle(desk, entry)
+            settled = _look_for_lost(desk, entry, error)
         except KaggleError as error:
             return _take_refusal(desk, entry, error, is_first=number == 0)
         except StopRequested as error:  # the client waits only where nothing was sent
@@ -154,10 +153,18 @@ def _create(desk: Desk, entry: Entry, token: str) -> Entry:
             return settled
         if settled.status == "unknown":
             return _adopt(desk, settled)
-        desk.settle(entry)  # pending again
     why = f"tried {CREATE_TRIES} times, and Kaggle's list shows no submission; the last answer: {last}"
     desk.settle(not_sent(entry, why))
     raise KaggleError(f"{entry.file}: not submitted: {why}")
+
+
+def _look_for_lost(desk: Desk, entry: Entry, error: LostAnswer) -> Entry:
+    """What Kaggle's list tells of `entry` after its answer was lost."""
+    how_long = f", for up to {FRESH.seconds // 60} minutes" if error.may_be_at_work else ""
+    desk.reporter.report(Message(f"{error}; looking whether the submission arrived{how_long}", "warning"))
+    if error.may_be_at_work:
+        entry = desk.settle(replace(entry, status="unknown", error="Kaggle did not answer in time"))
+    return settle(desk, entry)
 
 
 def _take_refusal(desk: Desk, entry: Entry, error: KaggleError, *, is_first: bool) -> Entry:

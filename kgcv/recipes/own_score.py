@@ -22,7 +22,7 @@ class OwnScore:
     model: str | None
     """The backbone, or what was blended."""
     sizes: tuple[int, ...]
-    """Image sizes of the stages in pixels, each once, in their order."""
+    """Image sizes of the stages in pixels, each once, in their order; empty where samples are rows."""
     score: float | None
     """On all labelled samples, each predicted by a model that did not see it; where tags were decided, cross-fitted."""
     spread: float | None
@@ -45,7 +45,7 @@ def read_own_score(run: Path, format: str) -> OwnScore:
     own = OwnScore(
         run=summary.name,
         model=summary.model,
-        sizes=tuple(dict.fromkeys(stage.image_size for stage in stages)),
+        sizes=tuple(dict.fromkeys(stage.image_size for stage in stages if stage.image_size)),
         score=summary.score,
         spread=summary.spread,
         metric=summary.metric,

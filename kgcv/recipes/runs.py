@@ -151,7 +151,7 @@ def _summarize_training(run: RunFolder, name: str) -> RunSummary:
         spread=_spread([fold[metric] for fold in map(_known, by_fold.values()) if metric in fold]),
         folds_done=len(done),
         num_folds=num_folds,
-        image_size=max(stage["image_size"] for stage in tree["stages"]),
+        image_size=max((stage["image_size"] for stage in tree["stages"] if "image_size" in stage), default=None),
         seconds=seconds,
         weights_bytes=_weights_bytes(run, done),
         decided=_decided(run),
@@ -194,7 +194,7 @@ def _known(scores: dict[str, float]) -> dict[str, float]:
 
 
 def _count_folds(run: RunFolder, split: dict[str, Any]) -> int | None:
-    if split.get("kind") == "folds" and not split.get("train_on_all"):
+    if split.get("kind") in ("folds", "forward") and not split.get("train_on_all"):
         return int(split["num_folds"])
     if split.get("kind") != "column":
         return 1

@@ -41,14 +41,16 @@ def build_table_model(
         config: hidden layers, and the range of the output.
         encoding: the fold's.
         objective: its outputs.
-        learned: `(n, 1)` float32, the numbers that the training rows teach. The network begins at their mean, or in
-            the middle of its range. None for classes, and where weights will be loaded, which bring both with them.
+        learned: `(n, 1)` float32, the numbers that the training rows teach: the network begins by giving their mean,
+            or the middle of its range. None for classes, and where weights will be loaded, which bring the range.
     """
     seed = number_from(config.train.seed, Purpose.INIT)
     y_range = _y_range(config, learned)
     model = build_tabular(table_shape(encoding), config.model, objective.num_outputs, y_range, seed)
-    if learned is not None and y_range is None:
-        torch.nn.init.constant_(model.head.bias, float(learned.mean(dtype=np.float64)))
+    if learned is not None:
+        torch.nn.init.zeros_(model.head.weight)
+        start = 0.0 if y_range is not None else float(learned.mean(dtype=np.float64))
+        torch.nn.init.constant_(model.head.bias, start)
     return model
 
 
