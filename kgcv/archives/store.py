@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import zlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -11,9 +12,33 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from kgcv.errors import DataError
+from kgcv.files import atomic_path
 
 CHUNK = 1 << 20
 """Bytes that are read and written at a time."""
+
+
+def crc_of(file: Path) -> int:
+    """CRC-32 of the content of `file`."""
+    crc = 0
+    with file.open("rb") as stream:
+        while block := stream.read(CHUNK):
+            crc = zlib.crc32(block, crc)
+    return crc
+
+
+def share(file: Path, target: Path) -> None:
+    """Make `file` known as `target` too, which is not there yet; copied where the disk knows no second names."""
+    try:
+        target.hardlink_to(file)
+    except OSError:
+        shutil.copyfile(file, target)
+
+
+def put(file: Path, target: Path) -> None:
+    """Put `file` at `target`, whole or not at all, in the place of what lies there; `file` stays."""
+    with atomic_path(target) as temporary:
+        share(file, temporary)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ import errno
 import filecmp
 import os
 import shutil
-import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from pathlib import Path
 
 from kgcv.archives.formats import declared_size, extract, find_format, find_suffix
 from kgcv.archives.members import LockedArchiveError, place_of
-from kgcv.archives.store import CHUNK, Allowance, Store, Written
+from kgcv.archives.store import Allowance, Store, Written, crc_of, share
 from kgcv.errors import DataError, StopRequested
 from kgcv.events import Message, Reporter, Silent, StopCheck, TaskAdvanced, TaskDone, TaskStarted, never_stop
 
@@ -131,17 +130,8 @@ def unpack_one(
         if place is None:
             raise DataError(f"{name!r} is not the name of a file")
         (target / place).parent.mkdir(parents=True, exist_ok=True)
-        (target / place).hardlink_to(file)
+        share(file, target / place)
         return _settle(target, folder, {place: Written(file.stat().st_size, crc_of(file))}, job, within)
-
-
-def crc_of(file: Path) -> int:
-    """CRC-32 of the content of `file`."""
-    crc = 0
-    with file.open("rb") as stream:
-        while block := stream.read(CHUNK):
-            crc = zlib.crc32(block, crc)
-    return crc
 
 
 def _settle(target: Path, folder: Path, outer: dict[str, Written], job: _Job, within: bool) -> tuple[UnpackedFile, ...]:
@@ -160,14 +150,19 @@ def _settle(target: Path, folder: Path, outer: dict[str, Written], job: _Job, wi
 
 
 def check_archive(archive: Path, reporter: Reporter | None = None, should_stop: StopCheck = never_stop) -> None:
-    """Read all of `archive` and compare its checksums; nothing is written.
+    """Read all of `archive` and compare its checksums; nothing is written. One that cannot be read here passes.
 
     Raises:
-        DataError: as `unpack`.
+        DataError: as `unpack`, save for encrypted ones: of them `reporter` is told.
         StopRequested: a signal asked for an end.
     """
-    job = _Job(archive.parent, _allowance(archive), reporter or Silent(), should_stop)
-    _read(archive, None, job, f"check {archive.name}")
+    reporter = reporter or Silent()
+    job = _Job(archive.parent, _allowance(archive), reporter, should_stop)
+    try:
+        _read(archive, None, job, f"check {archive.name}")
+    except LockedArchiveError as error:
+        reason = str(error).removeprefix(f"{archive}: ")
+        reporter.report(Message(f"{archive.name}: its checksums are not compared, it {reason}", "warning"))
 
 
 @contextmanager

@@ -12,15 +12,16 @@ from typing import Protocol
 
 from kgcv.archives.formats import find_format, find_suffix, zip_sizes
 from kgcv.archives.members import DamagedArchiveError
-from kgcv.archives.unpack import UnpackedFile, check_archive, crc_of, unpack, unpack_one
-from kgcv.errors import KaggleError, listed
+from kgcv.archives.store import crc_of, put
+from kgcv.archives.unpack import UnpackedFile, check_archive, unpack, unpack_one
+from kgcv.errors import DataError, KaggleError, listed
 from kgcv.events import Message, Reporter, StopCheck
 from kgcv.kaggle.manifest import HOME, Manifest, locked
 from kgcv.kaggle.patience import Patience
 from kgcv.kaggle.records import RemoteFile
 from kgcv.kaggle.selection import Wish, choose, version
-from kgcv.kaggle.source import Fetched, Source
-from kgcv.kaggle.transfer import fetch, forget
+from kgcv.kaggle.source import Source
+from kgcv.kaggle.transfer import fetch
 from kgcv.kaggle.web import Request
 
 FEW = 20
@@ -109,6 +110,7 @@ class _Download:
             num_new = self._bring_archive_only(listing, archive)
         else:
             num_new = self._bring_files(files, listing, archive)
+        self._tidy(files)
         return Downloaded(
             folder=self._folder,
             num_files=len(files),
@@ -134,42 +136,37 @@ class _Download:
         """Unpack the archive of all, that which is kept or a new one."""
         stamp = version(listing)
         if self._manifest.is_current(self._key(None), stamp, thorough=True):
-            self._unpack_all(archive, listing)
+            self._note(listing, self._unpack_all(archive, listing))
             return
-        source = self._source(None, stamp)
-        fetched = self._fetch(source)
-        with self._throwing_away(source, fetched):
-            self._unpack_all(fetched.path, listing)
-        if self._wish.packing == "keep":
-            self._keep_archive(fetched.path, archive, stamp)
-        forget(source, self._incoming)
-        shutil.rmtree(self._incoming)
+        self._check_room(listing)
+        with self._fetched(None, stamp) as fetched:
+            unpacked = self._unpack_all(fetched, listing)
+            if self._wish.packing == "keep":
+                self._keep_archive(fetched, archive, stamp)
+            self._note(listing, unpacked)
 
     def _bring_archive_only(self, listing: Sequence[RemoteFile], archive: Path) -> int:
         stamp = version(listing)
         if self._manifest.is_current(self._key(None), stamp, self._wish.thorough):
             return 0
-        source = self._source(None, stamp)
-        fetched = self._fetch(source)
-        with self._throwing_away(source, fetched):
-            self._check_sizes(fetched.path, listing)
-            check_archive(fetched.path, self._reporter, self._should_stop)
-        self._keep_archive(fetched.path, archive, stamp)
-        forget(source, self._incoming)
+        with self._fetched(None, stamp) as fetched:
+            self._check_sizes(fetched, listing)
+            check_archive(fetched, self._reporter, self._should_stop)
+            self._keep_archive(fetched, archive, stamp)
         return len(listing)
 
-    def _unpack_all(self, archive: Path, listing: Sequence[RemoteFile]) -> None:
+    def _check_room(self, listing: Sequence[RemoteFile]) -> None:
+        """So that nobody waits hours for an archive which cannot be unpacked."""
+        needed, free = sum(file.size for file in listing), shutil.disk_usage(self._folder).free
+        if needed > free:
+            raise DataError(
+                f"{self._folder}: the disk is too full: {free / 1e6:.0f} MB are free, the files of {self._wish.slug} "
+                f"need {needed / 1e6:.0f} MB; make room, or name a folder on another disk with -o"
+            )
+
+    def _unpack_all(self, archive: Path, listing: Sequence[RemoteFile]) -> tuple[UnpackedFile, ...]:
         self._check_sizes(archive, listing)
-        unpacked = unpack(archive, self._folder, self._reporter, self._should_stop)
-        found = {file.origin for file in unpacked}
-        origins = {}
-        for file in listing:
-            # Large files are wrapped in a zip of their own now and then.
-            origin = next((name for name in (file.name, f"{file.name}.zip") if name in found), None)
-            if origin is not None:
-                origins[origin] = file
-        stamps = {self._key(file.name): version([file]) for file in origins.values()}
-        self._manifest.note(stamps, unpacked, {origin: self._key(file.name) for origin, file in origins.items()})
+        return unpack(archive, self._folder, self._reporter, self._should_stop)
 
     def _check_sizes(self, archive: Path, listing: Sequence[RemoteFile]) -> None:
         sizes = zip_sizes(archive)
@@ -181,33 +178,40 @@ class _Download:
         if wrong:
             raise _SizesDiffer(f"the archive of {self._wish.slug} does not fit the listing: {listed(wrong)}")
 
+    def _note(self, listing: Sequence[RemoteFile], unpacked: Sequence[UnpackedFile]) -> None:
+        """Take what came out of the archive of all into the manifest."""
+        found = {file.origin for file in unpacked}
+        origins = {}
+        for file in listing:
+            # Large files are wrapped in a zip of their own now and then.
+            origin = next((name for name in (file.name, f"{file.name}.zip") if name in found), None)
+            if origin is not None:
+                origins[origin] = file
+        stamps = {self._key(file.name): version([file]) for file in origins.values()}
+        self._manifest.note(stamps, unpacked, {origin: self._key(file.name) for origin, file in origins.items()})
+
     def _keep_archive(self, fetched: Path, archive: Path, stamp: str) -> None:
-        fetched.replace(archive)
+        put(fetched, archive)
         kept = UnpackedFile(archive.name, archive.stat().st_size, crc_of(archive), archive.name)
         self._manifest.note({self._key(None): stamp}, [kept], {archive.name: self._key(None)})
 
     def _bring_one(self, file: RemoteFile) -> None:
-        source = self._source(file.name, version([file]))
-        fetched = self._fetch(source)
-        with self._throwing_away(source, fetched):
-            files = self._place(self._unwrap(fetched.path, file), file)
-        key = self._key(file.name)
-        self._manifest.note({key: version([file])}, files, dict.fromkeys({each.origin for each in files}, key))
-        forget(source, self._incoming)
-        fetched.path.unlink(missing_ok=True)
-        with suppress(OSError):  # what another call began stays there
-            self._incoming.rmdir()
+        with self._fetched(file.name, version([file])) as fetched:
+            files = self._place(self._unwrap(fetched, file), file)
+            key = self._key(file.name)
+            self._manifest.note({key: version([file])}, files, dict.fromkeys({each.origin for each in files}, key))
 
     def _unwrap(self, path: Path, file: RemoteFile) -> Path:
-        """The file itself, which may have come in a zip of its own, with the listed size."""
-        name = PurePosixPath(file.name).name
+        """The file itself, which may have come in a zip of its own; the listed size is that of either."""
+        name, sizes = PurePosixPath(file.name).name, [path.stat().st_size]
         if path.name == f"{name}.zip" and find_format(path) == "zip" and name in zip_sizes(path):
-            unwrapped = self._incoming / "unwrapped"
+            unwrapped = path.parent / "unwrapped"
             shutil.rmtree(unwrapped, ignore_errors=True)
             unpack(path, unwrapped, self._reporter, self._should_stop, within=False)
             path = unwrapped / name
-        if path.stat().st_size != file.size:
-            raise _SizesDiffer(f"{file.name}: {path.stat().st_size} bytes came, the listing says {file.size}")
+            sizes.insert(0, path.stat().st_size)
+        if file.size not in sizes:
+            raise _SizesDiffer(f"{file.name}: {sizes[0]} bytes came, the listing says {file.size}")
         return path
 
     def _place(self, path: Path, file: RemoteFile) -> tuple[UnpackedFile, ...]:
@@ -218,35 +222,49 @@ class _Download:
         within = self._wish.packing != "only"
         files = unpack_one(path, self._folder, file.name, self._reporter, self._should_stop, within=within)
         if self._wish.packing == "keep" and is_archive:
-            path.replace(self._folder / file.name)
+            put(path, self._folder / file.name)
         return files
 
     @contextmanager
-    def _throwing_away(self, source: Source, fetched: Fetched) -> Iterator[None]:
-        """What came and is not sound is removed, so that the next call fetches it anew; all else is kept for it."""
-        try:
-            yield
-        except (DamagedArchiveError, _SizesDiffer) as error:
-            forget(source, self._incoming)
-            fetched.path.unlink(missing_ok=True)
-            raise KaggleError(f"{error}; it was thrown away, run the same command again to fetch it anew") from error
+    def _fetched(self, name: str | None, stamp: str) -> Iterator[Path]:
+        """What came, to be put in place by the block.
 
-    def _fetch(self, source: Source) -> Fetched:
-        fetched = fetch(source, self._incoming, self._reporter, self._should_stop, self._patience)
-        assert fetched is not None, "it was asked for whatever is there"
-        self._num_received += fetched.num_received
-        self._was_resumed |= fetched.was_resumed
-        return fetched
-
-    def _source(self, name: str | None, stamp: str) -> Source:
-        slug = self._wish.slug
-        return Source(
+        It is kept for the next call if the block does not end well, unless it is not sound.
+        """
+        slug, inbox = self._wish.slug, self._inbox(name)
+        source = Source(
             label=f"{slug}.zip" if name is None else name,
-            key=hashlib.sha256(self._key(name).encode()).hexdigest()[:16],
             locate=lambda: Request(self._client.locate(slug, name)),
             stamp=stamp,
             is_signed=True,
         )
+        fetched = fetch(source, inbox, self._reporter, self._should_stop, self._patience)
+        assert fetched is not None, "it was asked for whatever is there"
+        self._num_received += fetched.num_received
+        self._was_resumed |= fetched.was_resumed
+        try:
+            yield fetched.path
+        except (DamagedArchiveError, _SizesDiffer) as error:
+            shutil.rmtree(inbox)
+            raise KaggleError(f"{error}; it was thrown away, run the same command again to fetch it anew") from error
+        shutil.rmtree(inbox)
+
+    def _inbox(self, name: str | None) -> Path:
+        """A folder for what is on its way in; two files may have one name."""
+        thing = f"{self._wish.slug}/{name or ''}"
+        return self._incoming / hashlib.sha256(thing.encode()).hexdigest()[:16]
+
+    def _tidy(self, files: Sequence[RemoteFile]) -> None:
+        """All is in place: what calls that were killed left of it goes."""
+        if not self._incoming.exists():
+            return
+        if not self._wish.names:
+            shutil.rmtree(self._incoming)
+            return
+        for file in files:
+            shutil.rmtree(self._inbox(file.name), ignore_errors=True)
+        with suppress(OSError):  # what another call began stays there
+            self._incoming.rmdir()
 
     def _key(self, name: str | None) -> str:
         """Of the manifest: a file, or the archive of all."""

@@ -10,7 +10,8 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
-from kgcv.archives.unpack import UnpackedFile, crc_of
+from kgcv.archives.store import crc_of
+from kgcv.archives.unpack import UnpackedFile
 from kgcv.errors import DataError
 from kgcv.files import read_json, write_text
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -37,11 +37,11 @@ class Note:
 
 
 class Partial:
-    """The file `.KEY.part` in a folder, with its note `.KEY.json`."""
+    """The file `.part` in a folder of its own, with its note `.note.json`; hidden, so that no file is called that."""
 
-    def __init__(self, folder: Path, key: str) -> None:
-        self.path = folder / f".{key}.part"
-        self._note_path = folder / f".{key}.json"
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / ".part"
+        self._note_path = folder / ".note.json"
         self.note = self._read_note()
 
     @property
@@ -54,13 +54,14 @@ class Partial:
         """Whether all bytes are there, as far as the server told their number."""
         return self.note is not None and self.path.is_file() and self.size == self.note.size
 
-    def hashes(self) -> tuple[str, str]:
-        """SHA-256 and MD5 of the bytes that are there, in hexadecimal."""
+    def hashes(self, on_bytes: Callable[[int], None]) -> tuple[str, str]:
+        """SHA-256 and MD5 of the bytes that are there, in hexadecimal; `on_bytes` is told of each block."""
         sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
         with self.path.open("rb") as stream:
             while block := stream.read(1 << 20):
                 sha256.update(block)
                 md5.update(block)
+                on_bytes(len(block))
         return sha256.hexdigest(), md5.hexdigest()
 
     def target(self) -> Path | None:

@@ -15,8 +15,6 @@ class Source:
 
     label: str
     """For people; nothing secret."""
-    key: str
-    """Tells sources apart; what was begun is found again by it. Letters and digits."""
     locate: Callable[[], Request] = field(repr=False)
     """Gives the address; asked anew at each attempt, because signed ones end."""
     stamp: str = ""

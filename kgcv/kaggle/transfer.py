@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from kgcv.errors import DataError, KaggleError, StopRequested
-from kgcv.events import Message, Reporter, StopCheck, TaskAdvanced, TaskDone, TaskStarted
+from kgcv.events import Message, Reporter, Silent, StopCheck, TaskAdvanced, TaskDone, TaskStarted
 from kgcv.kaggle.answers import Refused, Unreadable, find_words
 from kgcv.kaggle.contents import check_start, describe, total_size
 from kgcv.kaggle.partial import Partial
@@ -29,6 +29,9 @@ CHUNK = 1 << 15
 _REPORTED = 1 << 18
 """Bytes between two events of progress."""
 
+_LOUD_BYTES = 100_000_000
+"""From this size on the check of a file shows its progress; a smaller one takes less than a second."""
+
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 _WANTS_LOGIN = (
@@ -43,11 +46,11 @@ def fetch(
     """Bring a file into `folder` under the name that the server gives it.
 
     What a killed or failed call left is gone on with, if the server still has the very same content. A file that is
-    complete stays known as such until `forget`, so that a caller that was killed after this call gets it at once.
+    complete is known as such as long as the folder has it, so that a caller that was killed gets it at once.
 
     Args:
         source: What to bring.
-        folder: Where to; no other process may fetch the same source there.
+        folder: Where to; for this source alone. To be removed when the file has found its place.
         reporter: Is told of the progress, in bytes.
         should_stop: Asked at each chunk.
         patience: Time limits and repetitions; an attempt that brought bytes starts the count anew.
@@ -61,13 +64,8 @@ def fetch(
         StopRequested: a signal asked for an end.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    transfer = _Transfer(source, Partial(folder, source.key), reporter, should_stop, patience or Patience())
+    transfer = _Transfer(source, Partial(folder), reporter, should_stop, patience or Patience())
     return transfer.run()
-
-
-def forget(source: Source, folder: Path) -> None:
-    """Forget what is known of a file that was brought, or begun; a complete file itself stays."""
-    Partial(folder, source.key).discard()
 
 
 class _Unchanged(Exception):
@@ -250,7 +248,7 @@ class _Transfer:
         self._reporter.report(TaskDone(self._source.label, f"{self._partial.size / 1e6:.1f} MB"))
         note = self._partial.note
         assert note is not None, "all bytes are there"
-        sha256, md5 = self._partial.hashes()
+        sha256, md5 = self._hash()
         if note.md5 not in ("", md5):
             self._partial.discard()
             raise KaggleError(
@@ -258,6 +256,20 @@ class _Transfer:
                 "run the same command again"
             )
         return self._partial.finish(sha256)
+
+    def _hash(self) -> tuple[str, str]:
+        """SHA-256 and MD5; of a large file this takes a while."""
+        name, size = f"check {self._source.label}", self._partial.size
+        reporter = self._reporter if size >= _LOUD_BYTES else Silent()
+        reporter.report(TaskStarted(name, size, unit="bytes"))
+
+        def advance(amount: int) -> None:
+            reporter.report(TaskAdvanced(amount))
+            self._check_stop()
+
+        found = self._partial.hashes(advance)
+        reporter.report(TaskDone(name))
+        return found
 
     def _check_stop(self) -> None:
         if (number := self._should_stop()) is not None:

@@ -76,7 +76,8 @@ def test_the_whole_job(config: str) -> None:
     assert float(lines[3].split(",")[1]) == 0
 
     runs = json.loads(kgcv("runs", ".", "--json").stdout)
-    assert (runs[0]["metric"], runs[0]["image_size"]) == ("rmspe", None)
+    (listed,) = [run for run in runs if run["name"] == "run"]
+    assert (listed["state"], listed["metric"], listed["image_size"]) == ("finished", "rmspe", None)
     assert "embeddings" in kgcv("runs", ".").stdout
     written = kgcv("embeddings", "run").stdout.splitlines()
     assert written[0] == "run/fold0/embeddings/shop.csv: 3 values of shop, 2 numbers each"

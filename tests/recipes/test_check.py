@@ -96,7 +96,7 @@ def test_sizes_modes_and_rotations_are_counted_over_all_images(root: Path) -> No
     exif = Image.Exif()
     exif[0x0112] = 6  # a quarter turn, so the upright image is 7 wide and 5 high
     Image.new("RGB", (5, 7)).save(root / "test/6.png", exif=exif)
-    images = run(config(root, test=TEST)).images
+    images = images_of(config(root, test=TEST))
     assert images.width == Spread(4, 4, 10)
     assert images.height == Spread(3, 3, 20)
     assert images.modes == {"L": 4, "RGB": 2}
@@ -130,7 +130,7 @@ def test_ten_damaged_files_are_named_and_the_rest_counted(root: Path) -> None:
 def test_nothing_readable_has_no_size(root: Path) -> None:
     for path in root.rglob("*.png"):
         path.write_text(path.name)
-    images = run(config(root, test=TEST)).images
+    images = images_of(config(root, test=TEST))
     assert (images.width, images.height, images.modes) == (None, None, {})
 
 

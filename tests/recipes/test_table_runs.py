@@ -108,7 +108,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunFolder]:
     os.chdir(folder)
     made = train_it(write_shops(folder / "data"), folder / "run")
     for part in ("valid", "test"):
-        run_tta(made, part, TtaRequest(), Recorder(), never_stop)  # type: ignore[arg-type]
+        run_tta(made, part, TtaRequest(), Recorder(), never_stop)
     yield made
     os.chdir(before)
 
