@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from timm.optim import create_optimizer_v2, list_optimizers
 from torch import Tensor
-from torch.optim import Optimizer
+from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from kgcv.config.schema import TrainConfig
 from kgcv.errors import ConfigError, listed
@@ -41,11 +41,20 @@ def build_optimizer(model: Network, config: TrainConfig) -> Optimizer:
                 )
     try:
         # The rate is set before every step; 1.0 only has to be a legal value.
-        return create_optimizer_v2(groups, opt=config.optimizer, lr=1.0, momentum=config.momentum)
+        optimizer = create_optimizer_v2(groups, opt=config.optimizer, lr=1.0, momentum=config.momentum)
     except (ValueError, AssertionError, TypeError) as error:
         near = [str(name) for name in list_optimizers() if str(name)[:3] == config.optimizer[:3]]
         hint = f"; timm has {listed(near)}" if near else ""
         raise ConfigError([f"train.optimizer: {config.optimizer!r} cannot be used: {error}{hint}"]) from error
+    return _fused(optimizer)
+
+
+def _fused(optimizer: Optimizer) -> Optimizer:
+    """Let an optimizer that can take its step for all tensors at once; torch does so by itself on GPUs alone."""
+    if type(optimizer) in (SGD, Adam, AdamW):
+        for group in optimizer.param_groups:
+            group["fused"] = True
+    return optimizer
 
 
 def set_rates(optimizer: Optimizer, lrs: Sequence[float], factor: float, momentum: float | None) -> None:
@@ -90,7 +99,11 @@ def load_optimizer_state(optimizer: Optimizer, state: dict[str, Any]) -> None:
         for name, parameter in zip(group["names"], group["params"], strict=True):
             if name in state["parameters"]:
                 values = state["parameters"][name]
-                states[parameter] = {key: _placed(key, value, parameter) for key, value in values.items()}
+                on_cpu = () if group.get("fused") else ("step",)  # where torch itself keeps step counts
+                states[parameter] = {
+                    key: _placed(value, torch.device("cpu") if key in on_cpu else parameter.device)
+                    for key, value in values.items()
+                }
 
 
 def _states(optimizer: Optimizer) -> dict[Tensor, dict[str, Any]]:
@@ -105,15 +118,13 @@ def _group_key(group: dict[str, Any]) -> str:
 
 def _own_values(group: dict[str, Any]) -> dict[str, Any]:
     """What an optimizer itself keeps in a group, such as a step count; not what config and schedule decide."""
-    decided = ("params", "names", "weight_decay", "lr", "momentum", "betas")
+    decided = ("params", "names", "weight_decay", "lr", "momentum", "betas", "fused")
     return {key: value for key, value in group.items() if key not in decided}
 
 
-def _placed(key: str, value: Any, parameter: Tensor) -> Any:
-    """`value` on the parameter's device; step counts stay on the CPU, as torch itself keeps them."""
-    if not isinstance(value, Tensor):
-        return value
-    return value.clone() if key == "step" else value.to(parameter.device, copy=True)
+def _placed(value: Any, device: torch.device) -> Any:
+    """A copy of a tensor on `device`; plain values as they are."""
+    return value.to(device, copy=True) if isinstance(value, Tensor) else value
 
 
 def clip_gradients(model: torch.nn.Module, max_norm: float) -> None:

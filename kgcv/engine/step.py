@@ -30,6 +30,7 @@ class Stepper:
         self.model = model
         # The compiled module shares the weights and answers to the same names.
         self.runner: nn.Module = torch.compile(model) if compiled else model  # type: ignore[assignment]
+        self.parameters = list(model.parameters())  # zero_grad would walk through the modules at every step
         self.objective = objective
         self.inputs = inputs
         self.runtime = runtime
@@ -46,7 +47,8 @@ class Stepper:
         Returns:
             The mean loss over the step's images; gradients are not usable if it is not finite.
         """
-        self.model.zero_grad(set_to_none=True)
+        for parameter in self.parameters:
+            parameter.grad = None
         total = 0.0
         for batch, hard, changes in zip(batches, targets, step.changes, strict=True):
             ready, truth = self.inputs.ready(batch, changes), hard
