@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup test check fmt demo satellite pipeline clean
+.PHONY: help setup test check fmt demo satellite rossmann pipeline clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -64,6 +64,30 @@ satellite: setup ## The satellite lesson in small: tags, thresholds, a checked s
 	kgcv tta demo-satellite/run
 	kgcv decide demo-satellite/run
 	kgcv submit demo-satellite/run --check
+
+# --- Rossmann Store Sales: the lesson on tables, with three networks instead of one ---------------------------------
+#
+# Assumes the competition's files in data/rossmann (see configs/rossmann.yaml). Interrupted, it goes on at the next
+# `make rossmann`; `make -j` gains nothing, for one training takes all cores.
+
+ROSSMANN := runs/rossmann
+SEEDS := 1 2 3
+
+rossmann: $(ROSSMANN)-blend/submission.csv.gz ## Store sales from tables: a network for each seed, blended, and a checked submission
+
+$(ROSSMANN)-blend/submission.csv.gz: $(SEEDS:%=$(ROSSMANN)-seed%/test.npz)
+	rm -rf $(@D)
+	kgcv blend $(^D) -o $(@D)
+	kgcv submit $(@D) --check
+
+$(ROSSMANN)-seed%/test.npz: $(ROSSMANN)-seed%/scores.json
+	kgcv tta $(@D)
+
+$(ROSSMANN)-seed%/scores.json: configs/rossmann.yaml | $(STAMP)
+	kgcv train $< --set train.seed=$* --run-dir $(@D)
+
+# Make would delete these as steps on the way.
+.SECONDARY:
 
 # --- A pipeline as you would write it: each step is skipped when its output is newer than its inputs -------------
 #

@@ -113,8 +113,14 @@ def train_kgcv(codes: np.ndarray, numbers: np.ndarray, targets: np.ndarray, opti
 
 def train_fastai(codes: np.ndarray, numbers: np.ndarray, targets: np.ndarray, options: argparse.Namespace) -> float:
     """Rows a second of fastai's tabular learner."""
-    from fastai.callback.core import Callback
-    from fastai.tabular.all import Categorify, RegressionBlock, TabularPandas, tabular_config, tabular_learner
+    from fastai.callback.core import Callback  # type: ignore[import-not-found]
+    from fastai.tabular.all import (  # type: ignore[import-not-found]
+        Categorify,
+        RegressionBlock,
+        TabularPandas,
+        tabular_config,
+        tabular_learner,
+    )
 
     class Timer(Callback):  # type: ignore[misc]
         """Notes when the training part of an epoch begins and ends."""
