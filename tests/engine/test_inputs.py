@@ -5,11 +5,12 @@ import pytest
 import torch
 
 from kgcv.config.schema import AugmentConfig, ModelConfig
-from kgcv.data.augment import NUM_DRAWS, draw_changes, prepare
+from kgcv.data.augment import NO_CHANGES, NUM_DRAWS, draw_changes, prepare
 from kgcv.data.loader import BatchRequest, read_batch
-from kgcv.engine.inputs import FeatureInputs, ImageInputs, split_rows
+from kgcv.engine.inputs import FeatureInputs, ImageInputs, TableInputs, split_rows
 from kgcv.engine.runtime import Runtime
 from kgcv.engine.tta import PLAIN
+from kgcv.model.network import Network
 from kgcv.model.vision import Normalization, build_model
 
 NORMAL = Normalization((0.5, 0.25, 0.0), (0.5, 0.5, 1.0))
@@ -93,3 +94,18 @@ def test_features_are_read_by_row_and_never_changed():
 )
 def test_rows_are_split_into_consecutive_pieces(count, batch_size, expected):
     assert [piece.tolist() for piece in split_rows(np.arange(count), batch_size)] == expected
+
+
+def test_rows_of_a_table_are_gathered_from_memory():
+    codes = torch.tensor([[0, 1], [2, 2], [3, 0]], dtype=torch.int32)
+    numbers = torch.tensor([[0.5], [-1.0], [2.0]])
+    inputs = TableInputs(codes, numbers, runtime_of())
+    first, second = inputs.read(requests_of([2, 0], [1]))
+    assert first.tolist() == [2, 0]
+
+    class Seen(Network):
+        def forward(self, codes, numbers):
+            return torch.cat([codes.float(), numbers], dim=1)
+
+    assert inputs.logits(Seen(), inputs.ready(first, NO_CHANGES)).tolist() == [[3, 0, 2.0], [0, 1, 0.5]]
+    assert inputs.logits(Seen(), inputs.ready(second, NO_CHANGES)).tolist() == [[2, 2, -1.0]]

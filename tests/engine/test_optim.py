@@ -275,3 +275,9 @@ def test_gradients_are_clipped_by_their_global_norm():
     assert global_norm(model) == pytest.approx(0.5, rel=1e-4)
     parts = {float(value) for p in model.head.parameters() for value in p.grad.flatten()}  # type: ignore[union-attr]
     assert len(parts) == 1  # the direction stays
+
+
+@pytest.mark.parametrize("name", ["sgd", "momentum", "adam", "adamw"])
+def test_optimizers_that_can_take_one_step_for_all_tensors_do(name: str) -> None:
+    optimizer = build_optimizer(model_of(), TrainConfig(optimizer=name))
+    assert all(group["fused"] for group in optimizer.param_groups)

@@ -225,3 +225,15 @@ def test_an_image_that_is_drawn_again_comes_changed() -> None:
     (step,) = weighted_plan([1.0, 0.0, 0.0]).steps(epoch=0)
     assert step.positions[0].tolist() == [0, 0, 0]
     assert len({warp.tobytes() for warp in step.changes[0].warps}) == 3
+
+
+def test_rows_of_a_table_have_no_size_and_nothing_is_drawn_for_them() -> None:
+    data = DataConfig(root=".", kind="table")
+    table = Config(data=data, model=ModelConfig(name="embeddings"), stages=(StageConfig(lr=(0.1,)),))
+    plan = plan_stage(replace(table, train=TrainConfig(batch_size=3, accumulate=2)), 0, 8, 3)
+    assert (plan.geometry, plan.image_size, plan.unit) == (None, None, "rows")
+    first, second = plan.steps(0)
+    assert [len(batch) for step in (first, second) for batch in step.positions] == [3, 3, 2]
+    assert all(len(changes.offsets) == 0 for step in (first, second) for changes in step.changes)
+    assert sorted(np.concatenate([*first.positions, *second.positions]).tolist()) == list(range(8))
+    assert plan_of(8, 4).unit == "images"

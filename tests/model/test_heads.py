@@ -177,3 +177,13 @@ def test_mean_loss_of_right_answers_is_the_training_loss():
     assert SINGLE.mean_loss(SINGLE.values(logits).numpy(), targets.numpy()) == pytest.approx(
         SINGLE.loss(logits, targets).item(), rel=1e-5
     )
+
+
+def test_numbers_learned_as_logarithms():
+    """Outputs are logarithms; targets, values and the loss that is told are of the numbers and their ratio."""
+    objective = Objective("regression", 1, criterion=Criterion("mse"), log_target=True)
+    logits, targets = torch.tensor([[0.0], [math.log(2)]]), torch.tensor([[math.e], [8.0]])
+    assert float(objective.loss(logits, targets)) == pytest.approx((1 + math.log(4) ** 2) / 2)
+    assert objective.values(logits).flatten().tolist() == pytest.approx([1, 2])
+    told = objective.mean_loss(objective.values(logits).numpy(), targets.numpy())
+    assert told == pytest.approx((1 + math.log(4)) / 2)
