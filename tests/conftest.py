@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
 import sys
@@ -79,8 +80,35 @@ def make_competition() -> Callable[[Path], Config]:
     return write_competition
 
 
+@pytest.fixture(scope="session")
+def tiny_network() -> None:
+    """Teaches timm the network `tiny_resnet`."""
+    register_tiny_network()
+
+
+@functools.cache
+def register_tiny_network() -> None:
+    """Teach timm `tiny_resnet`: a stem and two residual blocks, ten thousand numbers.
+
+    A step with it takes a third of the time of one with timm's own smallest, and a checkpoint half of it.
+    """
+    from timm.models import ByobNet, register_model
+    from timm.models.byobnet import ByoBlockCfg, ByoModelCfg
+
+    block = ByoBlockCfg(type="basic", d=1, c=16, s=1, gs=0, br=1.0)
+    layers = ByoModelCfg(blocks=(block, block), stem_chs=16, stem_type="3x3")
+
+    @register_model
+    def tiny_resnet(pretrained: bool, num_classes: int, in_chans: int, **_: object) -> ByobNet:
+        assert not pretrained
+        network = ByobNet(layers, num_classes, in_chans)
+        network.pretrained_cfg = {"input_size": (3, 32, 32), "mean": (0.5, 0.4, 0.3), "std": (0.2, 0.25, 0.3)}
+        return network
+
+
 def write_competition(folder: Path) -> Config:
     """Write images and a sample submission into `folder`; the config for that working directory."""
+    register_tiny_network()
     kinds = ("bright", "dark")
     names = [f"{kinds[number % 2]}.{number}" for number in range(NUM_TRAIN)]
     write_squares(folder / "data/train", names)
@@ -94,7 +122,7 @@ def write_competition(folder: Path) -> Config:
             test=TestSourceConfig(images=("test",), suffix=".png"),
             sample_submission="sample_submission.csv",
         ),
-        model=ModelConfig(name="test_resnet", pretrained=False, pool="concat", hidden=(8,), dropout=(0.1, 0.2)),
+        model=ModelConfig(name="tiny_resnet", pretrained=False, pool="concat", hidden=(8,), dropout=(0.1, 0.2)),
         split=SplitConfig(valid_fraction=0.3),
         resize=ResizeConfig(ratio=1.25),
         augment=AugmentConfig(preset="top_down", max_zoom=1.1, mixup=0.4),

@@ -15,6 +15,8 @@ from kgcv.config.keys import keys_of, sections_in
 from kgcv.config.load import dump_config, load_config
 from kgcv.config.schema import Config
 
+pytestmark = pytest.mark.no_cover  # what loading does is measured in tests/config
+
 CONFIGS = Path(__file__).parents[1] / "configs"
 SHIPPED = sorted(CONFIGS.rglob("*.yaml"))
 PACKAGE = Path(kgcv.__file__).parent

@@ -16,6 +16,10 @@ class DamagedArchiveError(DataError):
     """An archive that is not as its checksums or its own format say; another copy of it may be sound."""
 
 
+class RefusedArchiveError(DataError):
+    """An archive that would do harm, or is nothing that a data set needs; another copy of it would do the same."""
+
+
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 
 # What one finds beside the files in archives made on a Mac.
@@ -33,14 +37,18 @@ def place_of(archive: Path, name: str) -> str | None:
     """
     path = PurePosixPath(name.replace("\\", "/"))
     if path.is_absolute() or _DRIVE.match(name) or ".." in path.parts or "\0" in name:
-        raise DataError(f"{archive}: member {name!r} would be written outside the folder; nothing was unpacked")
+        raise RefusedArchiveError(
+            f"{archive}: member {name!r} would be written outside the folder; nothing was unpacked"
+        )
     text = str(path)
     return None if text == "." or _JUNK.search(text) else text
 
 
 def refused_kind(archive: Path, name: str) -> DataError:
     """The error for a member that is neither a file nor a folder."""
-    return DataError(f"{archive}: member {name!r} is a link or a device, which no data set needs; nothing was unpacked")
+    return RefusedArchiveError(
+        f"{archive}: member {name!r} is a link or a device, which no data set needs; nothing was unpacked"
+    )
 
 
 def refused_password(archive: Path) -> LockedArchiveError:

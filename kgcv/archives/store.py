@@ -11,8 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from kgcv.errors import DataError
-from kgcv.files import atomic_path
+from kgcv.archives.members import RefusedArchiveError
 
 CHUNK = 1 << 20
 """Bytes that are read and written at a time."""
@@ -36,9 +35,15 @@ def share(file: Path, target: Path) -> None:
 
 
 def put(file: Path, target: Path) -> None:
-    """Put `file` at `target`, whole or not at all, in the place of what lies there; `file` stays."""
-    with atomic_path(target) as temporary:
-        share(file, temporary)
+    """Put `file` at `target`, whole or not at all, in the place of what lies there; `file` stays.
+
+    What a process that is killed here leaves lies beside `file`.
+    """
+    temporary = file.with_name(f".{file.name}.put")
+    temporary.unlink(missing_ok=True)
+    share(file, temporary)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary.replace(target)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,7 @@ class Allowance:
         """
         self.left -= amount
         if self.left < 0:
-            raise DataError(
+            raise RefusedArchiveError(
                 f"{self.archive}: unpacks to so many times its size that it looks like a bomb; nothing was unpacked"
             )
 
@@ -101,7 +106,9 @@ class Store:
     def finish(self, place: str, written: Written) -> None:
         """Note that a file is complete."""
         if self.files.setdefault(place, written) != written:
-            raise DataError(f"{self.archive}: holds two different files called {place!r}; nothing was unpacked")
+            raise RefusedArchiveError(
+                f"{self.archive}: holds two different files called {place!r}; nothing was unpacked"
+            )
 
 
 class StoredFile(AbstractContextManager["StoredFile"]):

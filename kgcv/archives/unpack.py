@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import filecmp
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -143,9 +144,9 @@ def _settle(target: Path, folder: Path, outer: dict[str, Written], job: _Job, wi
         files += [UnpackedFile(place, each.size, each.crc32, name) for place, each in found.items()]
     # One flush for all: a data set may have 100,000 files.
     os.sync()
-    _merge(target, folder)
+    merge(target, folder)
     for name, reason in job.kept.items():
-        job.reporter.report(Message(f"{folder / name}: stays packed: {reason}", "warning"))
+        job.reporter.report(Message(f"{name}: stays packed: {reason}", "warning"))
     return tuple(sorted(files, key=lambda file: (file.name, file.origin)))
 
 
@@ -173,6 +174,9 @@ def _staged(archive: Path, folder: Path, reporter: Reporter, should_stop: StopCh
         shutil.rmtree(staging, ignore_errors=True)
         staging.mkdir(parents=True)
         yield _Job(staging, _allowance(archive), reporter, should_stop)
+    except DataError as error:
+        # Of an archive within, its own name says more than where it lay meanwhile.
+        raise type(error)(re.sub(rf"{re.escape(str(staging))}/\d+/", "", str(error))) from error
     except OSError as error:
         if error.errno in _DISK_FULL:
             raise _disk_full(archive, folder, "while it was unpacked") from error
@@ -246,7 +250,7 @@ def _unpack_within(root: Path, name: str, job: _Job, depth: int) -> dict[str, Wr
         job.kept[name] = "files of other content lie in its place"
         return None
     archive.unlink()
-    _merge(scratch, root / place)
+    merge(scratch, root / place)
     return {(place / inner).as_posix(): each for inner, each in files.items()}
 
 
@@ -266,12 +270,12 @@ def _fits(source: Path, root: Path, place: Path, file: str) -> bool:
     return not found.exists() or (found.is_file() and filecmp.cmp(source / file, found, shallow=False))
 
 
-def _merge(source: Path, target: Path) -> None:
+def merge(source: Path, target: Path) -> None:
     """Move what lies in `source` to `target` by renaming; folders that are there already take in the new files."""
     target.mkdir(parents=True, exist_ok=True)
     for entry in list(source.iterdir()):
         place = target / entry.name
         if entry.is_dir() and place.is_dir():
-            _merge(entry, place)
+            merge(entry, place)
         else:
             entry.rename(place)

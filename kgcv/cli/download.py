@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 import click
 
@@ -22,7 +22,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.argument("competition", required=False)
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="The folder; default data/COMPETITION, or here.")
 @click.option(
-    "--file", "names", metavar="NAME", multiple=True, help="Only this file, or those like 'train/*'. Repeatable."
+    "--file", "names", metavar="NAME", multiple=True, help="Only this file, this folder, or 'train/*.jpg'. Repeatable."
 )
 @click.option(
     "--archive",
@@ -53,6 +53,7 @@ def download(competition: str | None, output: Path | None, progress: str, as_jso
       kgcv download --curl - < pasted.txt
     """
     _check_options(competition, how)
+    how["curl"] = _read_paste(how["curl"])
     with open_session(progress) as session:
         value, text = _download(competition, output, how, session)
     print_result(as_json, value, text)
@@ -66,6 +67,18 @@ def _check_options(competition: str | None, how: dict[str, Any]) -> None:
         raise click.UsageError("--file and --verify go with COMPETITION")
     if competition is not None and (how["headers"] or how["cookies"]):
         raise click.UsageError("--header and --cookies go with --url and --curl")
+
+
+def _read_paste(stream: TextIO | None) -> str | None:
+    """The command that was pasted, or lies in a file; before there are bars on the terminal."""
+    if stream is None:
+        return None
+    if stream.isatty():
+        click.echo("paste the command, then press Enter and Ctrl-D (a line over 4000 characters: use a file)", err=True)
+    try:
+        return stream.read()
+    except UnicodeDecodeError:
+        raise click.UsageError("--curl: this is not text") from None
 
 
 def _download(
@@ -98,8 +111,7 @@ def _download_link(folder: Path, how: dict[str, Any], session: Session) -> tuple
     from kgcv.kaggle.link import Link
     from kgcv.recipes.download import download_from
 
-    pasted = how["curl"].read() if how["curl"] is not None else None
-    link = Link(how["url"], pasted, how["headers"], how["cookies"])
+    link = Link(how["url"], how["curl"], how["headers"], how["cookies"])
     packing: Literal["remove", "keep", "only"] = how["archive"] or "only"
     result = download_from(link, folder, packing, session.reporter, session.should_stop)
     value = {
@@ -113,20 +125,29 @@ def _download_link(folder: Path, how: dict[str, Any], session: Session) -> tuple
 
 
 def _competition_text(result: Downloaded) -> str:
+    from kgcv.kaggle.source import in_units
+
     if result.num_new == 0:
-        return f"{result.folder}: {result.num_files} files, all current"
+        return f"{result.folder}: {_files(result.num_files)}, all current"
     resumed = ", resumed" if result.was_resumed else ""
-    received = f"{result.num_received / 1e6:.1f} MB received{resumed}"
-    return f"{result.folder}: {result.num_files} files, {result.num_new} of them new; {received}"
+    received = f"{in_units(result.num_received)} received{resumed}"
+    kept = "" if result.archive is None else f"; archive kept: {result.archive}"
+    return f"{result.folder}: {_files(result.num_files)}, {result.num_new} of them new; {received}{kept}"
 
 
 def _link_text(result: LinkDownloaded) -> str:
+    from kgcv.kaggle.source import in_units
+
     what = (
         str(result.folder / result.files[0])
         if len(result.files) == 1
-        else f"{result.folder}: {len(result.files)} files"
+        else f"{result.folder}: {_files(len(result.files))}"
     )
     if not result.is_new:
         return f"{what}: current"
     resumed = ", resumed" if result.was_resumed else ""
-    return f"{what}: {result.num_received / 1e6:.1f} MB received{resumed}"
+    return f"{what}: {in_units(result.num_received)} received{resumed}"
+
+
+def _files(number: int) -> str:
+    return "1 file" if number == 1 else f"{number} files"

@@ -189,16 +189,16 @@ class KaggleClient:
         self._secrets.add(token)
         self._call("your login", "", self._log_in)
         self._session.close()  # a connection that idled during the upload may be dead, which looks like a lost answer
+        ask = partial(self._ask, "create_submission", **fields)
         try:
-            answer = self._try(what, partial(self._ask, "create_submission", **fields), _may_pass_unsent)
+            answer = self._try(what, ask, lambda trouble: trouble.may_pass and not trouble.was_sent)
         except _Failed as failed:
             trouble = failed.trouble
             if trouble.was_sent and not 400 <= trouble.status < 500:
-                text = f"{what} was sent; whether it arrived is not known: {trouble.describe()}"
-                raise LostAnswer(text, trouble.may_be_at_work) from None
+                raise LostAnswer(what, trouble.describe(), trouble.may_be_at_work) from None
             raise explain(trouble, what, slug, self._hints) from None
         if not answer.ref:
-            raise LostAnswer(f"{what} was sent, but was given no number: {answer.message or 'Kaggle does not say why'}")
+            raise LostAnswer(what, f"Kaggle gave it no number: {answer.message or 'it does not say why'}")
         return int(answer.ref)
 
     def _call(self, what: str, slug: str, work: Callable[[], T]) -> T:
@@ -296,7 +296,3 @@ class KaggleClient:
             raise Unreadable("it names no place for the file")
         send_file(file, started.create_url, self._patience.timeout, on_bytes)
         return str(started.token)
-
-
-def _may_pass_unsent(trouble: Trouble) -> bool:
-    return trouble.may_pass and not trouble.was_sent

@@ -11,48 +11,49 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from kgcv.archives.formats import find_suffix
-from kgcv.errors import KaggleError
-from kgcv.kaggle.answers import page_title
+from kgcv.kaggle.answers import find_words, page_title
 from kgcv.kaggle.partial import Note
 
 if TYPE_CHECKING:
     import requests
 
 _PAGE_SUFFIXES = (".html", ".htm", ".xhtml", ".svg", ".xml")
+_JSON_SUFFIXES = ("json", ".jsonl", ".ipynb")
 
 # How files begin, by the ends of their names.
 _STARTS = {".zip": b"PK", ".7z": b"7z\xbc\xaf", ".gz": b"\x1f\x8b", ".tgz": b"\x1f\x8b"}
 
 
-def check_start(label: str, name: str, content_type: str, start: bytes) -> None:
-    """Pass the beginning of a file that may be what its name says.
+def find_wrong_start(name: str, content_type: str, start: bytes) -> str:
+    """What comes instead of a file: a web page, an error message, or no archive of the kind that its name says.
 
     Args:
-        label: What was asked for, for people.
         name: The file's name.
         content_type: What the server says it is.
         start: Its first bytes.
 
-    Raises:
-        KaggleError: it is a web page, an error in XML, or no archive of the kind that its name says.
+    Returns:
+        A clause; empty for what may be the file.
     """
-    lower = name.lower()
-    text = start[:1000].lstrip().lower()
+    lower, text = name.lower(), start[:1000].lstrip().lower()
     is_page = "html" in content_type.lower() or text.startswith((b"<!doctype html", b"<html"))
     is_error = text.startswith(b"<?xml") and b"<error>" in text
-    if (is_page or is_error) and not lower.endswith(_PAGE_SUFFIXES):
+    if is_page and not lower.endswith(_PAGE_SUFFIXES):
         title = page_title(start)
-        what = f"a web page called {title!r}" if title else "a web page" if is_page else "an error message"
-        raise KaggleError(
-            f"{label}: {what} came instead of the file, as from a sign-in page, a proxy or a hotel's network; nothing "
-            "of it was kept. Sign in there, and run the same command again"
-        )
+        return f"a web page{f' called {title!r}' if title else ''} came instead of the file"
+    if (is_error and not lower.endswith(_PAGE_SUFFIXES)) or _is_json_error(lower, content_type, text):
+        words = find_words(start)
+        return "an error message came instead of the file" + (f': "{words}"' if words else "")
     suffix = find_suffix(lower) or PurePosixPath(lower).suffix
     expected = next((each for end, each in _STARTS.items() if suffix.endswith(end)), b"")
-    if not start.startswith(expected):
-        raise KaggleError(
-            f"{label}: what comes is no {suffix} archive, though it is called {name!r}; nothing of it was kept"
-        )
+    return "" if start.startswith(expected) else f"what comes is no {suffix} archive, though it is called {name!r}"
+
+
+def _is_json_error(name: str, content_type: str, text: bytes) -> bool:
+    """Whether it is an API's error where no JSON was due."""
+    if "json" not in content_type.lower() or name.endswith(_JSON_SUFFIXES):
+        return False
+    return text.startswith(b"{") and any(word in text[:100] for word in (b'"error"', b'"code"'))
 
 
 def disposition_name(value: str) -> str:
@@ -63,9 +64,11 @@ def disposition_name(value: str) -> str:
 
 
 def safe_name(name: str) -> str:
-    """The last part of `name` as the name of a visible file; empty if nothing is left."""
+    """The last part of `name` as the name of a visible file, of 200 bytes at most; empty if nothing is left."""
     last = PurePosixPath(name.replace("\\", "/")).name
-    return re.sub(r"[\x00-\x1f\x7f]", "", last).lstrip(".").strip()[-200:]
+    visible = re.sub(r"[\x00-\x1f\x7f]", "", last).strip()
+    # The end of the name says what kind of file it is.
+    return visible.encode(errors="replace")[-200:].decode(errors="ignore").lstrip(". ")
 
 
 def describe(response: requests.Response, stamp: str) -> Note:

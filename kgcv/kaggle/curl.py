@@ -30,8 +30,8 @@ _WITH_VALUE = {
 _WITHOUT_EFFECT = {"--compressed", "--globoff", "-g", "--http1.1", "--http2", "--http2-prior-knowledge", "--http3"}
 _INSECURE = {"--insecure", "-k"}
 
-# Of the connection of that time, of a cached or partial copy, or not a header at all (HTTP/2's own).
-_DROPPED = {
+# Of the connection, of a cached or partial copy, or not a header at all (HTTP/2's own): the download's own affair.
+OF_THE_CONNECTION = {
     *("host", "connection", "proxy-connection", "keep-alive", "te", "upgrade", "content-length", "transfer-encoding"),
     *("accept-encoding", "range", "if-range", "if-none-match", "if-modified-since", "if-match", "if-unmodified-since"),
     *("authority", "method", "path", "scheme", "proxy-authorization", "expect"),
@@ -146,7 +146,7 @@ def _take_header(value: str, paste: _Paste) -> None:
     name, content = parse_header(value.removeprefix(":"))
     if name.lower() == "cookie":
         paste.cookies.append(content)
-    elif name.lower() not in _DROPPED:
+    elif name.lower() not in OF_THE_CONNECTION:
         paste.headers[name] = content
 
 

@@ -11,10 +11,9 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from kgcv.archives.formats import find_format, find_suffix, zip_sizes
-from kgcv.archives.members import DamagedArchiveError
 from kgcv.archives.store import crc_of, put
 from kgcv.archives.unpack import UnpackedFile, check_archive, unpack, unpack_one
-from kgcv.errors import DataError, KaggleError, listed
+from kgcv.errors import DataError, listed
 from kgcv.events import Message, Reporter, StopCheck
 from kgcv.kaggle.manifest import HOME, Manifest, locked
 from kgcv.kaggle.patience import Patience
@@ -22,6 +21,7 @@ from kgcv.kaggle.records import RemoteFile
 from kgcv.kaggle.selection import Wish, choose, version
 from kgcv.kaggle.source import Source
 from kgcv.kaggle.transfer import fetch
+from kgcv.kaggle.verdict import SizesDifferError, judged
 from kgcv.kaggle.web import Request
 
 FEW = 20
@@ -81,10 +81,6 @@ def download_competition(
     files = choose(listing, wish.names, wish.slug)
     with locked(wish.folder):
         return _Download(client, wish, reporter, should_stop, patience or Patience()).run(files, listing)
-
-
-class _SizesDiffer(Exception):
-    """What came is not what the listing says."""
 
 
 class _Download:
@@ -176,7 +172,7 @@ class _Download:
             if sizes.get(file.name, file.size) != file.size
         ]
         if wrong:
-            raise _SizesDiffer(f"the archive of {self._wish.slug} does not fit the listing: {listed(wrong)}")
+            raise SizesDifferError(f"the archive of {self._wish.slug} does not fit the listing: {listed(wrong)}")
 
     def _note(self, listing: Sequence[RemoteFile], unpacked: Sequence[UnpackedFile]) -> None:
         """Take what came out of the archive of all into the manifest."""
@@ -211,7 +207,7 @@ class _Download:
             path = unwrapped / name
             sizes.insert(0, path.stat().st_size)
         if file.size not in sizes:
-            raise _SizesDiffer(f"{file.name}: {sizes[0]} bytes came, the listing says {file.size}")
+            raise SizesDifferError(f"{file.name}: {sizes[0]} bytes came, the listing says {file.size}")
         return path
 
     def _place(self, path: Path, file: RemoteFile) -> tuple[UnpackedFile, ...]:
@@ -242,11 +238,8 @@ class _Download:
         assert fetched is not None, "it was asked for whatever is there"
         self._num_received += fetched.num_received
         self._was_resumed |= fetched.was_resumed
-        try:
+        with judged(fetched.path, source.label):
             yield fetched.path
-        except (DamagedArchiveError, _SizesDiffer) as error:
-            shutil.rmtree(inbox)
-            raise KaggleError(f"{error}; it was thrown away, run the same command again to fetch it anew") from error
         shutil.rmtree(inbox)
 
     def _inbox(self, name: str | None) -> Path:

@@ -150,4 +150,6 @@ def locked(folder: Path) -> Iterator[None]:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise DataError(f"{folder}: another download into this folder is at work") from None
+        for path in home.glob(".*.tmp"):  # of a process that was killed while it wrote
+            path.unlink()
         yield

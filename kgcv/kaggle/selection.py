@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from kgcv.archives.members import place_of
-from kgcv.errors import ConfigError, listed
+from kgcv.errors import ConfigError, KaggleError, listed
 from kgcv.files import hash_json
 from kgcv.kaggle.records import RemoteFile
 
@@ -25,25 +25,29 @@ class Wish:
     slug: str
     folder: Path
     names: tuple[str, ...] = ()
-    """Files as listed, or patterns such as `train/*`; none for all."""
+    """Files or folders as listed, or patterns such as `train/*.jpg`; none for all."""
     packing: Packing = "remove"
     thorough: bool = False
     """Read what is there and compare checksums, instead of trusting size and time."""
 
 
 def choose(listing: Sequence[RemoteFile], names: Sequence[str], slug: str) -> list[RemoteFile]:
-    """The files of the listing that have these names, or fit these patterns; all where there are none.
+    """The files of the listing that have these names, lie in these folders, or fit these patterns; all for no names.
 
     Raises:
         ConfigError: a name fits nothing.
         DataError: a file's name leads out of the folder.
+        KaggleError: there are no files.
     """
+    if not listing:
+        raise KaggleError(f"{slug}: Kaggle lists no files of this competition; nothing was downloaded")
     files = [file for file in listing if place_of(Path(slug), file.name) is not None]
     if not names:
         return files
     chosen, problems = set(), []
     for name in names:
-        fitting = {file.name for file in files if file.name == name}
+        inside = f"{name.rstrip('/')}/"
+        fitting = {file.name for file in files if file.name == name or file.name.startswith(inside)}
         fitting = fitting or {file.name for file in files if fnmatch.fnmatchcase(file.name, name)}
         chosen |= fitting
         if not fitting:

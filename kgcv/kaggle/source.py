@@ -25,6 +25,13 @@ class Source:
     """Whether a refusal may mean that the address has ended, which a new one mends."""
 
 
+def in_units(size: int) -> str:
+    """A number of bytes for people: `17 bytes`, `9.1 kB`, `300.0 MB`."""
+    if size < 1000:
+        return f"{size} bytes"
+    return f"{size / 1e3:.1f} kB" if size < 1_000_000 else f"{size / 1e6:.1f} MB"
+
+
 @dataclass(frozen=True, slots=True)
 class Fetched:
     """A file that is complete."""

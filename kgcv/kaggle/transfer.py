@@ -6,17 +6,19 @@ import errno
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from kgcv.errors import DataError, KaggleError, StopRequested
 from kgcv.events import Message, Reporter, Silent, StopCheck, TaskAdvanced, TaskDone, TaskStarted
+from kgcv.kaggle.advice import advise, advise_on_page
 from kgcv.kaggle.answers import Refused, Unreadable, find_words
-from kgcv.kaggle.contents import check_start, describe, total_size
+from kgcv.kaggle.contents import describe, find_wrong_start, total_size
 from kgcv.kaggle.partial import Partial
 from kgcv.kaggle.patience import Patience
-from kgcv.kaggle.source import Fetched, Source
+from kgcv.kaggle.source import Fetched, Source, in_units
 from kgcv.kaggle.trouble import Trouble, diagnose
 from kgcv.kaggle.web import ask, open_web
 
@@ -33,11 +35,6 @@ _LOUD_BYTES = 100_000_000
 """From this size on the check of a file shows its progress; a smaller one takes less than a second."""
 
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
-
-_WANTS_LOGIN = (
-    "the address wants a login, or its time is over: log in with a browser, start the download there, and give with "
-    "--curl what its developer tools copy as cURL, or its cookies with --cookies"
-)
 
 
 def fetch(
@@ -87,6 +84,7 @@ class _Transfer:
         self._shown: int | None = None
         self._num_received = 0
         self._was_resumed = False
+        self._has_answered = False
         self._num_restarts = 0
 
     def run(self) -> Fetched | None:
@@ -131,25 +129,25 @@ class _Transfer:
 
     def _wait(self, trouble: Trouble, attempt: int) -> None:
         """Sleep before the next attempt, or give up."""
+        is_cut = trouble.kind == "unreachable" and self._has_answered
+        what = f"{self._host} stopped sending: {trouble.text}" if is_cut else trouble.describe(self._host)
+        text = f"{self._source.label}: {what}"
         has_ended = self._source.is_signed and trouble.status in (400, 401, 403)
         may_pass = trouble.may_pass or has_ended
         delay = self._patience.delay(attempt, trouble.retry_after) if may_pass else None
-        text = f"{self._source.label}: {trouble.describe(self._host)}"
         if delay is None:
             if self._partial.size:
-                text += f"; {self._partial.size / 1e6:.1f} MB are kept, the same command goes on from there"
-            if trouble.status in (401, 403) and not self._source.is_signed:
-                text += "\n" + _WANTS_LOGIN
-            raise KaggleError(text) from None
+                text += f"; {in_units(self._partial.size)} are kept, the same command goes on from there"
+            raise KaggleError("\n".join([text, advise(trouble, self._source.is_signed)]).rstrip()) from None
         self._reporter.report(Message(f"{text}; trying again in {delay:.0f} s", "warning"))
         self._check_stop()
         self._patience.sleep(delay)
 
     def _attempt(self, session: requests.Session) -> None:
         request = self._source.locate()
-        self._host = request.host
+        self._host, self._has_answered = request.host, False
         with ask(session, request, self._extra_headers(), self._patience.timeout) as response:
-            self._host = urlsplit(response.url).hostname or self._host
+            self._host, self._has_answered = urlsplit(response.url).hostname or self._host, True
             match response.status_code:
                 case 304 if self._source.known:
                     raise _Unchanged
@@ -176,7 +174,7 @@ class _Transfer:
         return extra
 
     def _start_over(self, reason: str) -> None:
-        text = f"{self._source.label}: the {self._partial.size / 1e6:.1f} MB that are here cannot be gone on with"
+        text = f"{self._source.label}: the {in_units(self._partial.size)} that are here cannot be gone on with"
         self._num_restarts += 1
         if self._num_restarts > self._patience.attempts:
             raise KaggleError(f"{text}: {reason}; this happens again and again")
@@ -190,15 +188,21 @@ class _Transfer:
             raise _Unchanged
         blocks = response.iter_content(CHUNK)
         start = next(blocks, b"")
-        check_start(self._source.label, note.name, response.headers.get("Content-Type", ""), start)
+        self._check_start(note.name, response.headers.get("Content-Type", ""), start)
         if self._partial.size:
             self._start_over("the file has changed at the server")
         self._check_room(note.size)
         self._partial.start(note)
-        self._take(_chain(start, blocks))
+        self._take(chain([start], blocks))
         if note.size is None:
             # It came to its end by the rules of HTTP; that is all there is to go by.
             self._partial.amend(replace(note, size=self._partial.path.stat().st_size))
+
+    def _check_start(self, name: str, content_type: str, start: bytes) -> None:
+        wrong = find_wrong_start(name, content_type, start)
+        if wrong:
+            advice = advise_on_page(self._source.is_signed) if wrong.startswith("a web page") else "try again later"
+            raise KaggleError(f"{self._source.label}: {wrong}; nothing of it was kept\n{advice}")
 
     def _go_on(self, response: requests.Response) -> None:
         """Take the rest, if it is the rest of this file."""
@@ -245,7 +249,7 @@ class _Transfer:
 
     def _complete(self) -> Path:
         """Check the whole file and give it its name."""
-        self._reporter.report(TaskDone(self._source.label, f"{self._partial.size / 1e6:.1f} MB"))
+        self._reporter.report(TaskDone(self._source.label, in_units(self._partial.size)))
         note = self._partial.note
         assert note is not None, "all bytes are there"
         sha256, md5 = self._hash()
@@ -288,8 +292,3 @@ class _Transfer:
             f"{self._source.label}: the disk of {folder} is full: {free}{needs}; make room and run the same command "
             "again, it goes on from where it is"
         )
-
-
-def _chain(start: bytes, blocks: Iterator[bytes]) -> Iterator[bytes]:
-    yield start
-    yield from blocks

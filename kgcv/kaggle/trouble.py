@@ -29,8 +29,10 @@ class KaggleRefused(KaggleError):
 class LostAnswer(KaggleError):
     """A request that must not be repeated was sent, and nobody knows whether it was carried out."""
 
-    def __init__(self, text: str, may_be_at_work: bool = False) -> None:
-        super().__init__(text)
+    def __init__(self, what: str, reason: str, may_be_at_work: bool = False) -> None:
+        super().__init__(f"{what} was sent, and nobody knows whether it arrived: {reason}")
+        self.reason = reason
+        """What came instead of the answer."""
         self.may_be_at_work = may_be_at_work
         """Whether it may still be carried out, long after this was raised."""
 

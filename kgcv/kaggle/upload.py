@@ -140,7 +140,7 @@ def _create(desk: Desk, entry: Entry, token: str) -> Entry:
         try:
             ref = desk.client.create_submission(entry.competition, token, entry.message)
         except LostAnswer as error:
-            last = str(error)
+            last = error.reason
             settled = _look_for_lost(desk, entry, error)
         except KaggleError as error:
             return _take_refusal(desk, entry, error, is_first=number == 0)
@@ -155,7 +155,7 @@ def _create(desk: Desk, entry: Entry, token: str) -> Entry:
             return _adopt(desk, settled)
     why = f"tried {CREATE_TRIES} times, and Kaggle's list shows no submission; the last answer: {last}"
     desk.settle(not_sent(entry, why))
-    raise KaggleError(f"{entry.file}: not submitted: {why}")
+    raise KaggleError(f"{entry.file}: not submitted: {why}\ntry again later")
 
 
 def _look_for_lost(desk: Desk, entry: Entry, error: LostAnswer) -> Entry:

@@ -93,7 +93,7 @@ def ask(
     for _ in range(MAX_REDIRECTS):
         sent = {**headers, **_cookie_header(request.cookies, url), **extra}
         response = session.request(
-            method, url, headers=_with_agent(sent), data=body, stream=True, allow_redirects=False, timeout=timeout
+            method, url, headers=_as_sent(sent), data=body, stream=True, allow_redirects=False, timeout=timeout
         )
         _keep_cookies(request.cookies, response)
         if response.next is None:
@@ -112,8 +112,10 @@ def ask(
     raise Unreadable(f"{request.host} redirects more than {MAX_REDIRECTS} times; without its cookies some pages do so")
 
 
-def _with_agent(headers: Mapping[str, str]) -> dict[str, str]:
-    return {"User-Agent": "kgcv", **headers} if "user-agent" not in map(str.lower, headers) else dict(headers)
+def _as_sent(headers: Mapping[str, str]) -> dict[str, str | bytes]:
+    """With a User-Agent, and in UTF-8, as curl sends them; `requests` takes Latin-1 alone."""
+    agent = {"User-Agent": "kgcv"} if "user-agent" not in map(str.lower, headers) else {}
+    return {name: value if value.isascii() else value.encode() for name, value in {**agent, **headers}.items()}
 
 
 def _is_same_place(here: SplitResult, there: SplitResult) -> bool:

@@ -49,7 +49,7 @@ def fetch_sample(desk: Desk, slug: str, folder: Path) -> Path:
     sizes = {file.name: file.size for file in desk.client.list_files(slug)}
     name = find_sample(list(sizes), slug)
     desk.reporter.report(Message(f"the sample file of {slug} is fetched: {name}"))
-    source = Source(name, "sample", lambda: Request(desk.client.locate(slug, name)), is_signed=True)
+    source = Source(name, locate=lambda: Request(desk.client.locate(slug, name)), is_signed=True)
     patience = Patience(sleep=partial(desk.nap, doing="while the sample file was fetched; nothing was submitted"))
     fetched = fetch(source, folder / "fetched", desk.reporter, desk.should_stop, patience)
     assert fetched is not None, "there is no older one that it could equal"

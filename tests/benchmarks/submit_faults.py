@@ -22,6 +22,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest.mock import patch
 
 HERE = Path(__file__).resolve()
 SLUG = "leaf-disease"
@@ -30,9 +31,10 @@ SECRET = re.compile("5ecre7|5tale|blob-up|Basic |Bearer ")
 SPEED = 100
 """How much shorter every pause is than in life."""
 
-API_FAULTS = ("401", "403-rules", "403-denied", "404", "400", "429", "5xx", "hangup", "html", "json-error", "redirect")
-API_FAULTS += ("stall", "lost-answer")
-GATE = ("GetCompetition", "GetSubmissionLimits", "ListSubmissions")
+API_FAULTS = (
+    *("401", "403-rules", "403-denied", "404", "400", "429", "5xx", "hangup", "html", "json-error", "redirect"),
+    *("stall", "lost-answer"),
+)
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,9 @@ class Case:
 
 def faulty(fault: str, route: str, times: int = -1, **how: Any) -> Case:
     often = {1: "once", -1: "always"}[times]
+    shown = str(how.get("status", fault))
     how = {"seconds": 0.6, "to": "http://portal.test/login?session=5ecre7", **how}
-    return Case(f"{fault} at {route}, {often}", lambda kaggle: kaggle.fault(fault, route, times, **how))
+    return Case(f"{shown} at {route}, {often}", lambda kaggle: kaggle.fault(fault, route, times, **how))
 
 
 def state(name: str, **fields: Any) -> Case:
@@ -83,10 +86,11 @@ def cases() -> Iterator[Case]:
     yield faulty("cut-upload", "upload", after=9)
     yield faulty("cut-upload", "upload", 1, after=9)
     for times in (1, -1):
+        yield faulty("5xx", "CreateSubmission", times, status=504)
         yield from (faulty(fault, "CreateSubmission", times) for fault in (*API_FAULTS, "limit"))
         yield faulty("json", "CreateSubmission", times, body={"message": "Successfully submitted"})
-    yield from (faulty(fault, "GetSubmission") for fault in API_FAULTS)
-    yield faulty("json", "GetSubmission", body={})
+    yield from (faulty(fault, "GetSubmission", exact=True) for fault in API_FAULTS)
+    yield faulty("json", "GetSubmission", body={}, exact=True)
 
 
 def _paste_token(home: Path) -> None:
@@ -96,13 +100,17 @@ def _paste_token(home: Path) -> None:
 def work(arguments: list[str]) -> None:
     """`kgcv submit`, in a hurry."""
     sleep = time.sleep
-    time.sleep = lambda seconds: sleep(seconds / SPEED)
-    import kgcv.recipes.submit as room
+
+    def nap(seconds: float) -> None:
+        sleep(seconds / SPEED)
+
+    time.sleep = nap  # type: ignore[assignment]
     from kgcv.cli.main import main
     from kgcv.kaggle.patience import Patience
 
-    room.Patience = partial(Patience, connect_seconds=1.0, read_seconds=0.3)  # type: ignore[misc]
-    main(["submit", *arguments])
+    hasty = partial(Patience, connect_seconds=1.0, read_seconds=0.3)
+    with patch("kgcv.recipes.submit.Patience", hasty):
+        main(["submit", *arguments])
 
 
 def load_loopback() -> Any:
@@ -137,7 +145,7 @@ def show(case: Case, loopback: Any) -> list[str]:
         both = (done.stdout, done.stderr, after.stdout, after.stderr)
         wrong = judge(done.returncode, kaggle, read_ledger(folder), "".join(both))
     statuses = ", ".join(line["status"] for line in ledger) or "-"
-    print(f"{case.name:<42} {done.returncode:>4} {arrived:>9}  {statuses:<10} {after.returncode:>5}", *wrong)
+    print(f"{case.name:<46} {done.returncode:>4} {arrived:>9}  {statuses:<10} {after.returncode:>5}", *wrong)
     for line in (done.stdout + done.stderr).splitlines():
         print(f"    {line}")
     sys.stdout.flush()
@@ -169,7 +177,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="cases whose name holds these words")
     only = parser.parse_args().only
     loopback = load_loopback()
-    print(f"{'fault':<42} {'exit':>4} {'at Kaggle':>9}  {'ledger':<10} {'after':>5}")
+    print(f"{'fault':<46} {'exit':>4} {'at Kaggle':>9}  {'ledger':<10} {'after':>5}")
     outcomes = [show(case, loopback) for case in cases() if only in case.name]
     wrong = sum(map(bool, outcomes))
     print(f"{len(outcomes)} cases, {wrong} of them wrong")

@@ -1,11 +1,11 @@
-"""Submits many files through a network that loses answers, cuts uploads and refuses, with processes killed at random.
+"""Submits many files through a network that loses answers, cuts uploads, stalls and refuses, with processes killed.
 
     python tests/benchmarks/submit_storm.py [--files 200] [--kills 20] [--seed 1]
 
 Two processes want to submit the same files, each in an order of its own, to a stand-in for Kaggle on this machine;
 whoever of them is killed is started again. All files have the same name and the same message, as those of runs do. A
-file that fails is tried again later, as a person would. At the end
-every file must be among Kaggle's submissions exactly once, and every submission in the ledger exactly once.
+file that fails is tried again later, as a person would. At the end every file must be among Kaggle's submissions
+exactly once, and every submission in the ledger exactly once.
 """
 
 import argparse
@@ -27,11 +27,15 @@ SLUG = "leaf-disease"
 SPEED = 50
 """How much shorter every pause is than in life."""
 
+READ_SECONDS = 2.0
+"""How long an answer is waited for; a server that stalls carries the request out a second after that."""
+
 # Chances that a request goes wrong, by route; the last are those of all other routes.
 CHANCES = {
     "CreateSubmission": {
         "lost-answer": 0.15,
         "hangup": 0.08,
+        "stall": 0.04,
         "5xx": 0.08,
         "html": 0.04,
         "json-error": 0.04,
@@ -72,7 +76,7 @@ def work(folder: Path, seed: int) -> None:
 
     files = sorted(folder.glob("*/submission.csv"))
     random.Random(seed).shuffle(files)
-    client = connect(patience=Patience(read_seconds=5, sleep=nap))
+    client = connect(patience=Patience(read_seconds=READ_SECONDS, sleep=nap))
     desk = Desk(client, open_ledger(folder / "submissions.jsonl", Silent()), Silent(), sleep=nap)
     while files:
         file = files.pop(0)
@@ -110,7 +114,7 @@ def storm(folder: Path, num_files: int, num_kills: int, seed: int) -> int:
             for name, chance in CHANCES.get(route, CHANCES[""]).items():
                 if name in names and draw.random() < chance:
                     happened[f"{name} at {route if route in CHANCES else 'the others'}"] += 1
-                    return loopback.Fault(name, route, 1, {"after": 5} if name == "cut-upload" else {})
+                    return loopback.Fault(name, route, 1, {"after": 5, "seconds": READ_SECONDS + 1})
         return None
 
     loopback.LoopbackKaggle.take_fault = take_fault

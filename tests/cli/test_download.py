@@ -35,9 +35,9 @@ def quick(monkeypatch):
 def test_a_competition(invoke, kaggle, tmp_path):
     result = invoke("leaf-disease")
     assert result.exit_code == 0, result.stderr
-    size = len(kaggle.archive("leaf-disease")) / 1e6
-    assert result.stdout == f"data/leaf-disease: 4 files, 4 of them new; {size:.1f} MB received\n"
-    assert "leaf-disease.zip: 0.0 MB" in result.stderr
+    size = len(kaggle.archive("leaf-disease"))
+    assert result.stdout == f"data/leaf-disease: 4 files, 4 of them new; {size} bytes received\n"
+    assert f"leaf-disease.zip: {size} bytes" in result.stderr
     assert (tmp_path / "data/leaf-disease/train_images/a b.png").read_bytes() == b"first image"
     assert invoke("leaf-disease").stdout == "data/leaf-disease: 4 files, all current\n"
 
@@ -81,7 +81,7 @@ def test_verify(invoke, tmp_path):
 def test_a_link(invoke, kaggle, tmp_path):
     url = f"{kaggle.url}/storage/leaf-disease/all.zip?X-Goog-Signature={SIGNATURE}"
     result = invoke("--url", url, "--header", "X-Key: 1")
-    assert (result.exit_code, result.stdout) == (0, "all.zip: 0.0 MB received\n")
+    assert (result.exit_code, result.stdout) == (0, f"all.zip: {len(kaggle.archive('leaf-disease'))} bytes received\n")
     assert kaggle.requests[-1].headers["x-key"] == "1"
     assert invoke("--url", url).stdout == "all.zip: current\n"
     result = invoke("--url", url, "--archive", "remove", "-o", "y", "--json")
@@ -91,12 +91,26 @@ def test_a_link(invoke, kaggle, tmp_path):
 def test_a_paste_from_stdin(invoke, kaggle, tmp_path):
     url = f"{kaggle.url}/storage/leaf-disease/file/train.csv"
     result = invoke("--curl", "-", input=f"curl '{url}' \\\n  -b 'session={SIGNATURE}' \\\n  --compressed\n")
-    assert (result.exit_code, result.stdout) == (0, "train.csv: 0.0 MB received\n")
+    assert (result.exit_code, result.stdout) == (0, "train.csv: 17 bytes received\n")
     assert kaggle.requests[-1].headers["cookie"] == f"session={SIGNATURE}"
     (tmp_path / "paste.txt").write_text(f"curl '{url}' --output x")
     result = invoke("--curl", "paste.txt")
     assert result.exit_code == 2
     assert result.stderr == "kgcv: --output is no flag that a browser's copy has; it is not understood\n"
+
+
+def test_a_paste_that_is_no_text(invoke, tmp_path):
+    (tmp_path / "paste.txt").write_bytes(b"curl 'https://a.org/\xff5ecre7'")
+    result = invoke("--curl", "paste.txt")
+    assert result.exit_code == 2
+    assert "--curl: this is not text" in result.stderr
+    assert SIGNATURE not in result.stderr
+
+
+def test_a_kept_archive_is_told(invoke):
+    assert invoke("leaf-disease", "-o", "x", "--archive", "keep").stdout.endswith(
+        "; archive kept: x/leaf-disease.zip\n"
+    )
 
 
 def test_cookies_from_a_file(invoke, kaggle, tmp_path):
@@ -146,7 +160,7 @@ def test_wrong_command_lines(invoke, arguments, words, tmp_path):
         ("json-error", "DownloadDataFiles", {}, "Something went wrong"),
         ("5xx", "storage", {}, 'leaf-disease.zip: 127.0.0.1 refused with 503: "The service is unavailable."'),
         ("404", "storage", {}, 'leaf-disease.zip: 127.0.0.1 refused with 404: "Not found"'),
-        ("truncate", "storage", {"after": 10}, "leaf-disease.zip: 127.0.0.1 cannot be reached: the answer was cut"),
+        ("truncate", "storage", {"after": 10}, "leaf-disease.zip: 127.0.0.1 stopped sending: the answer was cut"),
         ("hangup", "storage", {}, "leaf-disease.zip: 127.0.0.1 cannot be reached: the connection was cut"),
     ],
 )
@@ -182,7 +196,7 @@ def test_a_process_that_is_ended_goes_on(invoke, kaggle, tmp_path, number, code)
     kaggle.rate = 3_000_000
     process = start(kaggle, tmp_path, "leaf-disease", "-o", "x")
     incoming = tmp_path / "x/.kgcv/incoming"
-    wait_for(lambda: any(path.stat().st_size > 200_000 for path in incoming.glob(".*.part")))
+    wait_for(lambda: any(path.stat().st_size > 200_000 for path in incoming.glob("*/.part")))
     process.send_signal(number)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == code

@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -98,8 +98,10 @@ def test_summary_shows_every_layer(config_file: Path) -> None:
     lines = kgcv("summary", config_file, "--stage", 1).stdout.splitlines()
     assert lines[0].split() == ["layer", "kind", "input", "output", "parameters", "trains"]
     assert lines[-2].split() == ["head.6", "Linear", "8", "2", "18", "yes"]
-    # The body has 372,688; the head a norm of 192, a layer of 192 to 8, a norm of 8 and a layer of 8 to 2.
-    assert lines[-1] == f"{372_688 + 384 + 1_544 + 16 + 18:,} parameters, 374,650 of them train"
+    # The body has a convolution of 3 to 16 and four of 16 to 16, each with a norm; the head a norm of 32, a layer of
+    # 32 to 8, a norm of 8 and a layer of 8 to 2.
+    body = (3 * 16 * 9 + 32) + 4 * (16 * 16 * 9 + 32)
+    assert lines[-1] == f"{body + 64 + 264 + 16 + 18:,} parameters, 10,170 of them train"
 
 
 def test_overrides_reach_the_run(config_file: Path, tmp_path: Path) -> None:
@@ -108,37 +110,67 @@ def test_overrides_reach_the_run(config_file: Path, tmp_path: Path) -> None:
     assert len((tmp_path / "runs/one/fold0/metrics.jsonl").read_text().splitlines()) == 3
 
 
-def test_what_train_is_asked_for_must_make_sense(config_file: Path) -> None:
-    assert "name a CONFIG to train, or a run to go on with" in kgcv("train", code=2).stderr
-    kgcv("train", config_file, "--run-dir", "runs/one", "--progress", "none")
-    both = kgcv("train", config_file, "--resume", "runs/one", code=2)
-    assert "--resume goes on with the run as it is" in both.stderr
-    again = kgcv("train", config_file, "--run-dir", "runs/one", code=1)
-    assert "runs/one: holds a finished run, and a run is never overwritten" in again.stderr
-
-
-def test_user_mistakes_give_one_line(config_file: Path, tmp_path: Path) -> None:
+def test_user_mistakes_give_one_line(config_file: Path, tmp_path: Path, trained_home: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert kgcv("tta", "empty", code=1).stderr == "kgcv: empty: is not a run folder (it has no config.yaml)\n"
-    assert kgcv("predict-one", "empty", "nowhere.png", code=1).stderr == "kgcv: nowhere.png: no such file\n"
+    said = kgcv("predict-one", trained_home / "runs/straight", "nowhere.png", code=1).stderr
+    assert said == "kgcv: nowhere.png: no such file\n"
     missing = kgcv("train", config_file, "--set", "model.name=resnet3400", code=2).stderr
     assert "kgcv: model.name: timm has no model 'resnet3400'" in missing
 
 
-def train_until_first_epoch(config_file: Path, run: str, number: signal.Signals, *more: str) -> tuple[int, str]:
-    """Train in a process of its own, which gets a signal after its first epoch; its exit code and stderr."""
-    command = [sys.executable, "-m", "kgcv", "train", str(config_file), "--run-dir", run, *more]
+LAUNCHER = """
+import os, sys
+import kgcv.recipes.image_feed, kgcv.recipes.train, sklearn.model_selection  # loaded once for all processes
+from kgcv.cli.main import main
+
+for line in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        print("process", os.getpid(), file=sys.stderr)
+        main(line.split())
+    _, status = os.waitpid(child, 0)
+    print("ended", os.waitstatus_to_exitcode(status), file=sys.stderr)
+"""
+
+
+@pytest.fixture(scope="module")
+def launcher() -> Iterator[subprocess.Popen[str]]:
+    """Runs each line of its stdin as a command in a process of its own, whose number and exit code it tells."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen([sys.executable, "-c", LAUNCHER], text=True, env=environment, **pipes) as process:
+        yield process
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+def train_until_first_epoch(launcher: subprocess.Popen[str], run: Path, number: signal.Signals) -> tuple[int, str]:
+    """Train in a process that gets a signal after its first epoch; its exit code and stderr."""
+    assert launcher.stdin is not None and launcher.stderr is not None
+    print("train", run.parents[1] / "longer.yaml", "--run-dir", run, file=launcher.stdin, flush=True)
+    child = int(launcher.stderr.readline().removeprefix("process "))
     seen = []
-    with subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, cwd=config_file.parent, env=environment
-    ) as process:
-        assert process.stderr is not None
-        for line in process.stderr:
-            seen.append(line)
-            if line.startswith("stage 1/2  epoch 1/2"):
-                process.send_signal(number)
-    return process.returncode, "".join(seen)
+    while not (line := launcher.stderr.readline()).startswith("ended "):
+        assert line, "the launcher has died"
+        seen.append(line)
+        if line.startswith("stage 1/2  epoch 1/2"):
+            os.kill(child, number)
+    return int(line.removeprefix("ended ")), "".join(seen)
+
+
+@pytest.fixture(scope="module")
+def trained_home(tmp_path_factory: pytest.TempPathFactory, make_competition: Callable[[Path], Config]) -> Path:
+    """A folder with the config `longer.yaml`, a long last stage of timm's own network, and its run `runs/straight`."""
+    home = tmp_path_factory.mktemp("home")
+    config = make_competition(home)
+    stages = (config.stages[0], replace(config.stages[1], num_cycles=6))
+    data = replace(config.data, root=str(home / "data"))
+    resized = replace(config.resize, folder=str(home / "cache"))
+    config = replace(config, stages=stages, data=data, resize=resized, model=replace(config.model, name="test_resnet"))
+    (home / "longer.yaml").write_text(dump_config(config))
+    kgcv("train", home / "longer.yaml", "--run-dir", home / "runs/straight", "--progress", "none")
+    return home
 
 
 def assert_same_run(left: Path, right: Path) -> None:
@@ -146,26 +178,35 @@ def assert_same_run(left: Path, right: Path) -> None:
         assert (left / "fold0" / name).read_bytes() == (right / "fold0" / name).read_bytes(), name
 
 
+@pytest.mark.no_cover  # the commands are those of the whole job
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_saves_and_resume_gives_the_straight_run(
-    config_file: Path, tmp_path: Path, number: signal.Signals, code: int
+    trained_home: Path, launcher: subprocess.Popen[str], number: signal.Signals, code: int
 ) -> None:
     """A real process, a real signal in the middle of training, and a real resume."""
-    longer = ["--set", "stages.1.num_cycles=10"]
-    kgcv("train", config_file, "--run-dir", "runs/straight", *longer)
-    ended, said = train_until_first_epoch(config_file, "runs/stopped", number, *longer)
+    stopped = trained_home / f"runs/stopped{code}"
+    ended, said = train_until_first_epoch(launcher, stopped, number)
     assert ended == code, said
     assert "stopped and saved in stage" in said
-    assert not (tmp_path / "runs/stopped/scores.json").exists()
-    kgcv("train", "--resume", "runs/stopped")
-    assert_same_run(tmp_path / "runs/straight", tmp_path / "runs/stopped")
+    assert not (stopped / "scores.json").exists()
+    kgcv("train", "--resume", stopped)
+    assert_same_run(trained_home / "runs/straight", stopped)
 
 
-def test_a_killed_run_is_finished_by_the_same_command(config_file: Path, tmp_path: Path) -> None:
+@pytest.mark.no_cover
+def test_a_killed_run_is_finished_by_the_same_command(trained_home: Path, launcher: subprocess.Popen[str]) -> None:
     """SIGKILL leaves no time to save: training goes on from the last epoch's end, to the same bytes."""
-    longer = ["--set", "stages.1.num_cycles=10"]
-    kgcv("train", config_file, "--run-dir", "runs/straight", *longer)
-    ended, said = train_until_first_epoch(config_file, "runs/killed", signal.SIGKILL, *longer)
+    killed = trained_home / "runs/killed"
+    ended, said = train_until_first_epoch(launcher, killed, signal.SIGKILL)
     assert ended == -signal.SIGKILL, said
-    kgcv("train", config_file, "--run-dir", "runs/killed", *longer)
-    assert_same_run(tmp_path / "runs/straight", tmp_path / "runs/killed")
+    kgcv("train", trained_home / "longer.yaml", "--run-dir", killed)
+    assert_same_run(trained_home / "runs/straight", killed)
+
+
+def test_what_train_is_asked_for_must_make_sense(trained_home: Path) -> None:
+    config_file, run = trained_home / "longer.yaml", trained_home / "runs/straight"
+    assert "name a CONFIG to train, or a run to go on with" in kgcv("train", code=2).stderr
+    both = kgcv("train", config_file, "--resume", run, code=2)
+    assert "--resume goes on with the run as it is" in both.stderr
+    again = kgcv("train", config_file, "--run-dir", run, code=1)
+    assert "runs/straight: holds a finished run, and a run is never overwritten" in again.stderr

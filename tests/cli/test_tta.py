@@ -27,7 +27,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, make_competition: Callable[[P
         config,
         split=SplitConfig(kind="folds", num_folds=2),
         stages=(StageConfig(image_size=16, lr=(0.003,), frozen=True),),
-        train=replace(config.train, metric="log_loss"),
+        train=replace(config.train, metric="brier"),
         augment=AugmentConfig(preset="top_down"),
     )
     with contextlib.chdir(folder):
@@ -52,7 +52,7 @@ def tta(*arguments: object, code: int = 0) -> Result:
 def test_both_parts_over_all_folds(run: Path) -> None:
     lines = tta(run, "--views", "flip").stdout.splitlines()
     assert lines[0] == "runs/two/oof.npz: 20 images of 2 folds, 2 views"
-    assert lines[1].split()[:2] == ["log_loss", "plain"]
+    assert lines[1].split()[:2] == ["brier", "plain"]
     assert lines[-1] == "runs/two/test.npz: 6 images of 2 folds, 2 views"
     assert tta(run, "--fold", 1, "--split", "valid").stdout.startswith("runs/two/oof.npz: 10 images, 1 view\n")
 
@@ -61,7 +61,7 @@ def test_as_json(run: Path) -> None:
     valid, test = json.loads(tta(run, "--views", "plain,mirrored", "--json").stdout)
     assert (valid["part"], valid["file"], valid["folds"]) == ("valid", "runs/two/oof.npz", [0, 1])
     assert valid["views"] == test["views"] == ["plain", "mirrored"]
-    assert valid["scores"].keys() == valid["plain_scores"].keys() == {"log_loss", "accuracy"}
+    assert valid["scores"].keys() == valid["plain_scores"].keys() == {"brier", "accuracy", "log_loss"}
     assert test["file"] == "runs/two/test.npz"
 
 
@@ -69,8 +69,8 @@ def test_the_comparison_fits_a_terminal(run: Path) -> None:
     text = tta(run, "--compare").stdout
     lines = text.splitlines()
     assert [line for line in lines if len(line) > 80 and not line.startswith("views: ")] == []
-    assert lines[0] == "log_loss (smaller is better) on 20 validation images; gain over the plain view"
-    assert lines[1].split() == ["views", "passes", "log_loss", "gain"]
+    assert lines[0] == "brier (smaller is better) on 20 validation images; gain over the plain view"
+    assert lines[1].split() == ["views", "passes", "brier", "gain"]
     assert [line.split()[:2] for line in lines[2:7]] == [
         ["identity", "1"],
         ["flip", "2"],

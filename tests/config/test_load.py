@@ -342,12 +342,13 @@ def _mutate(text: str, rng: random.Random) -> str:
     return text
 
 
+@pytest.mark.no_cover  # the tests above go through the same code, fault by fault
 @pytest.mark.parametrize("path", sorted(SHIPPED.rglob("*.yaml")), ids=lambda path: path.stem)
 def test_a_damaged_file_gives_a_config_or_lines_and_nothing_else(path: Path, load: Load) -> None:
     rng = random.Random(path.stem)
     text = "\n".join(line for line in path.read_text().split("\n") if not line.startswith("#"))
     outcomes = {"sound": 0, "refused": 0}
-    for _ in range(100):
+    for _ in range(2000 // text.count("\n")):  # long files are slow to read, and not damaged in other ways
         try:
             config: Any = load(text=_mutate(text, rng))
             assert isinstance(config, Config)

@@ -19,13 +19,15 @@ from kgcv.engine.optim import (
 from kgcv.errors import ConfigError
 from kgcv.model.vision import VisionModel, build_model
 
+pytestmark = pytest.mark.usefixtures("tiny_network")
+
 LRS = (0.001, 0.01, 0.1)
 NAMED = ["sgd", "momentum", "adamw", "rmsprop", "lamb", "muon"]
 """The optimizers that the config's documentation names."""
 
 
 def model_of(num_frozen: int = 0) -> VisionModel:
-    model = build_model(ModelConfig(name="test_resnet", pool="concat", hidden=(4,)), 2, seed=1)
+    model = build_model(ModelConfig(name="tiny_resnet", pool="concat", hidden=(4,)), 2, seed=1)
     model.freeze(num_frozen)
     model.set_training(num_frozen, bn_frozen=False)
     return model
@@ -217,7 +219,7 @@ def test_a_stage_that_trains_more_takes_over_what_it_shares():
     take_steps(wider, other, range(2, 3))
     steps = {name: int(v["step"]) for name, v in optimizer_state(other)["parameters"].items()}
     assert steps["head.4.weight"] == 3
-    assert steps["body.conv1.0.weight"] == 1
+    assert steps["body.stem.conv1.conv.weight"] == 1
 
 
 def test_a_stage_that_trains_less_takes_over_what_it_shares():

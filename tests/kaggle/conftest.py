@@ -115,7 +115,7 @@ class Errand:
 
     def source(self, path: str = "/data/file.bin", **changes: object) -> Source:
         request = Request(self.host.url + path)
-        return Source(**{"label": "file.bin", "key": "k1", "locate": lambda: request, **changes})  # type: ignore[arg-type]
+        return Source(**{"label": "file.bin", "locate": lambda: request, **changes})  # type: ignore[arg-type]
 
     def __call__(self, path: str = "/data/file.bin", should_stop=never_stop, **changes: object) -> Fetched | None:
         patience = Patience(connect_seconds=2.0, read_seconds=0.3, sleep=self.naps.append)

@@ -237,7 +237,7 @@ class LoopbackKaggle:
     def fault(self, name: str, route: str | None = None, times: int = 1, **how: Any) -> Fault:
         """From now on the next `times` requests to routes containing `route` go wrong; -1 for all of them.
 
-        Without a route: those where the fault makes sense, or all.
+        Without a route: those where the fault makes sense, or all. With exact=True: to this very route.
 
         Names, with what `how` may say:
             401, 403-rules, 403-denied, 404, 400, limit, 429, 5xx: refused; status=, message=, retry_after= (seconds,
@@ -258,7 +258,8 @@ class LoopbackKaggle:
         """The first live fault of these names for the route; one of its times is used up."""
         with self.lock:
             for fault in self.faults:
-                if fault.times and fault.name in names and fault.route in route:
+                is_meant = fault.route == route if fault.how.get("exact") else fault.route in route
+                if fault.times and fault.name in names and is_meant:
                     fault.times -= fault.times > 0
                     return fault
         return None

@@ -47,7 +47,7 @@ def test_long_words_are_cut():
 def test_a_page_is_named_by_its_title():
     assert "a web page called 'Sign in'" in describe_body(answer(HTML, Content_Type="text/html; charset=utf-8"))
     assert "a web page called 'Sign in'" in describe_body(answer(HTML))
-    assert "a web page:" in describe_body(answer(b"hello", Content_Type="text/html"))
+    assert "a web page, as of a proxy" in describe_body(answer(b"hello", Content_Type="text/html"))
     assert describe_body(answer(b"id,label", Content_Type="text/csv")) == "it is not the JSON object that was due"
     assert describe_body(answer(b"")) == "it is not the JSON object that was due"
 

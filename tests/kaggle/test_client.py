@@ -297,6 +297,7 @@ def test_a_lost_answer_is_told_and_nothing_is_sent_again(kaggle, submission_file
     with pytest.raises(LostAnswer, match=r"the submission to leaf-disease was sent") as caught:
         client.create_submission(SLUG, token, "m")
     assert (kaggle.routes().count("CreateSubmission"), kaggle.naps, caught.value.exit_code) == (1, [], 4)
+    assert caught.value.may_be_at_work == (fault == "stall")
 
 
 @pytest.mark.parametrize("style", ["code", "google"])
@@ -316,7 +317,7 @@ def test_a_refusal_is_told_in_the_servers_words(kaggle, submission_file, fault, 
 
 def test_success_without_a_number_is_none(kaggle):
     kaggle.fault("json", "CreateSubmission", body={"message": "Successfully submitted"})
-    with pytest.raises(LostAnswer, match="was given no number: Successfully submitted"):
+    with pytest.raises(LostAnswer, match="Kaggle gave it no number: Successfully submitted"):
         kaggle.connect().create_submission(SLUG, "blob", "m")
 
 
@@ -426,6 +427,16 @@ def test_403_gives_the_likely_causes_in_order(kaggle, style):
     order = ["leaf-diseaes/rules", "misspelt: leaf-diseaes", "have not joined", "phone number"]
     places = [said.index(words) for words in order]
     assert places == sorted(places)
+
+
+def test_a_bare_refusal_says_where_to_look(kaggle):
+    kaggle.fault("400", "CreateSubmission")
+    with pytest.raises(KaggleRefused) as caught:
+        kaggle.connect().create_submission(SLUG, BLOB, "m")
+    assert str(caught.value).splitlines() == [
+        'the submission to leaf-disease: Kaggle refused with 400: "Bad Request"',
+        "see what may stand in the way with: kgcv kaggle doctor leaf-disease",
+    ]
 
 
 def test_a_network_that_is_not_there(kaggle, monkeypatch):

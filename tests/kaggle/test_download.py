@@ -246,6 +246,78 @@ def test_a_single_archive(kaggle, run, tmp_path, packing):
     assert run("images/train.zip", packing=packing).num_new == 0
 
 
+def test_a_wrapped_file_may_be_listed_with_the_size_of_its_wrapper(kaggle, run, tmp_path, monkeypatch):
+    kaggle.zip_over = 20
+    name, wrapper = "sample_submission.csv", len(kaggle.archive(SLUG, "sample_submission.csv"))
+    listing = (RemoteFile(name, wrapper, datetime(2026, 1, 1, tzinfo=UTC)),)
+    monkeypatch.setattr("kgcv.kaggle.client.KaggleClient.list_files", lambda self, slug: listing)
+    run(name)
+    assert tree(tmp_path / "data") == {name: kaggle.files[SLUG][name]}
+
+
+def test_two_files_of_one_name_and_size_are_not_taken_for_each_other(kaggle, run, tmp_path, monkeypatch):
+    """Each is received whole by a process that dies before the file has found its place."""
+    kaggle.files[SLUG] = {"train/a.png": b"train", "tests/a.png": b"tests"}
+    for name in kaggle.files[SLUG]:
+        with monkeypatch.context() as patch:
+            patch.setattr("kgcv.kaggle.download.unpack_one", lambda *arguments, **options: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                run(name)
+    run("train/a.png", "tests/a.png")
+    assert bodies(kaggle) == []
+    assert tree(tmp_path / "data") == kaggle.files[SLUG]
+
+
+def test_a_data_file_that_is_json_stays_as_it_is(kaggle, run, tmp_path):
+    """Storage sends it as application/json; the official client takes such a file for its own answer."""
+    files = {"error.json": b'{"code": 500, "message": "x"}', "list.json": b'["code"]', "number.json": b"3"}
+    kaggle.files[SLUG] = {**files, "other.csv": b""}
+    run(*files)
+    assert tree(tmp_path / "data") == files
+
+
+@pytest.mark.parametrize(
+    "member, size, words",
+    [("../evil.csv", 1, "'../evil.csv' would be written outside"), ("zeros.bin", 300 << 20, "looks like a bomb")],
+)
+def test_an_archive_that_is_refused_does_not_stay_in_the_way(kaggle, run, tmp_path, monkeypatch, member, size, words):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as content:
+        content.writestr(member, bytes(size))
+    with monkeypatch.context() as patch:
+        patch.setattr(type(kaggle), "archive", lambda self, slug, only=None: stream.getvalue())
+        with pytest.raises(DataError, match=rf"^leaf-disease\.zip: .*{words}.*, and it was thrown away"):
+            run()
+    assert not (tmp_path / "data" / HOME / "incoming").exists() or tree(tmp_path / "data") == {}
+    run()
+    assert tree(tmp_path / "data") == kaggle.files[SLUG]
+
+
+def test_a_damaged_archive_within_is_named_and_fetched_anew(kaggle, run, tmp_path, monkeypatch):
+    inner = make_zip({"a.csv": b"0123456789"})
+    content, damaged = make_zip({"train.csv.zip": inner}), make_zip({"train.csv.zip": inner.replace(b"45", b"54")})
+    kaggle.files[SLUG] = {"train.csv.zip": inner}
+    with monkeypatch.context() as patch:
+        patch.setattr(type(kaggle), "archive", lambda self, slug, only=None: damaged)
+        with pytest.raises(KaggleError, match=r"^train\.csv\.zip: cannot be unpacked, .*CRC.*; it was thrown away"):
+            run()
+    assert len(content) == len(damaged)
+    run()
+    assert tree(tmp_path / "data") == {"a.csv": b"0123456789"}
+
+
+def test_a_folder_of_the_listing(kaggle, run, tmp_path):
+    run("train_images/")
+    assert set(tree(tmp_path / "data")) == {"train_images/a b.png"}
+
+
+def test_a_competition_without_files(kaggle, run, tmp_path):
+    kaggle.files[SLUG] = {}
+    with pytest.raises(KaggleError, match="Kaggle lists no files of this competition"):
+        run()
+    assert not (tmp_path / "data").exists()
+
+
 def test_names_that_do_not_exist(kaggle, run, tmp_path):
     with pytest.raises(ConfigError) as caught:
         run("train.cvs", "quite different")
@@ -416,29 +488,26 @@ def test_a_disk_that_fills_while_unpacking_keeps_the_archive(kaggle, run, tmp_pa
 
 
 def test_a_disk_without_room_is_seen_before(kaggle, run, monkeypatch):
-    monkeypatch.setattr("shutil.disk_usage", lambda path: types.SimpleNamespace(free=10))
-    with pytest.raises(DataError, match=r"leaf-disease.zip: the disk of .* is full: 0 MB are free"):
+    kaggle.files[SLUG] = {"a.bin": bytes(7_000_000), "b.bin": bytes(5_000_000)}
+    monkeypatch.setattr("shutil.disk_usage", lambda path: types.SimpleNamespace(free=2_000_000))
+    with pytest.raises(
+        DataError, match=r"data: the disk is too full: 2 MB are free, the files of leaf-disease need 12 MB; make room"
+    ):
         run()
+    with pytest.raises(DataError, match=r"b\.bin: the disk of .* is full: 2 MB are free, 5 MB are needed"):
+        run("b.bin")
+    assert "DownloadDataFiles" not in routes(kaggle)
 
 
-@pytest.mark.parametrize("after", ["fetch", "unpack", "forget"])
-def test_a_process_killed_between_two_steps_is_finished_by_the_next(kaggle, run, tmp_path, monkeypatch, after):
-    class Killed(BaseException):
-        pass
+def test_a_disk_that_knows_no_second_names(kaggle, run, tmp_path, monkeypatch):
+    def refuse(self, target):
+        raise OSError(errno.EPERM, "Operation not permitted")
 
-    def kill(*_arguments, **_options):
-        raise Killed
-
-    name = {"fetch": "unpack", "unpack": "Manifest.note", "forget": "forget"}[after]
-    with monkeypatch.context() as patch:
-        patch.setattr(f"kgcv.kaggle.download.{name}", kill)
-        with pytest.raises(Killed):
-            run()
-    result = run()
-    assert bodies(kaggle) == []
-    assert result.num_received == 0
-    assert tree(tmp_path / "data") == kaggle.files[SLUG]
-    assert run().num_new == 0
+    monkeypatch.setattr("pathlib.Path.hardlink_to", refuse)
+    archive = make_zip({"1.jpg": b"1", "2.jpg": b"2"})
+    kaggle.files[SLUG] = {"train.zip": archive, "a.csv": b"x"}
+    run("a.csv", "train.zip", packing="keep")
+    assert tree(tmp_path / "data") == {"train/1.jpg": b"1", "train/2.jpg": b"2", "train.zip": archive, "a.csv": b"x"}
 
 
 def test_two_downloads_into_one_folder(kaggle, run, tmp_path):

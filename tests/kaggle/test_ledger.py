@@ -133,7 +133,8 @@ def test_a_last_line_without_its_end_is_whole(ledger):
     "line, what",
     [
         ("not json", "Expecting value"),
-        ("3", ""),
+        ("3", "not as it should be: the whole"),
+        ('{"status": 7}', "not as it should be: .*status"),
         ('{"competition": "planet"}', "not as it should be: .*id"),
         ("{change}ref: '5'", "not as it should be: ref"),
         ("{change}status: 'sent'", "not as it should be: status"),

@@ -1,10 +1,12 @@
 import io
 import os
 import zipfile
+from dataclasses import replace
 
+import py7zr
 import pytest
 
-from kgcv.errors import DataError, KaggleError
+from kgcv.errors import ConfigError, DataError, KaggleError
 from kgcv.events import Message, Recorder, never_stop
 from kgcv.kaggle.link import Link, download_link
 from kgcv.kaggle.manifest import HOME
@@ -144,8 +146,90 @@ def test_a_pasted_command(host, run, tmp_path):
 def test_two_links_with_files_of_one_name_do_not_mix(host, run, tmp_path):
     host.answer = host.file(b"content")
     run("/one/file.bin")
+    host.answer = host.file(b"another")
     with pytest.raises(DataError, match="is in the way"):
         run("/two/file.bin")
+
+
+def test_a_new_signature_of_the_same_address_goes_on(host, run, tmp_path):
+    content = os.urandom(500_000)
+    usual = host.cut(host.file(content), 200_000)
+
+    def ends(asked):
+        found = usual(asked)
+        return found if len(host.asked) == 1 else replace(found, status=403)
+
+    host.answer = ends
+    with pytest.raises(KaggleError, match="the address wants a login, or its time is over"):
+        run("/a.bin?id=7&Expires=1&Signature=5ecre7&GoogleAccessId=me")
+    host.answer = host.file(content)
+    assert run("/a.bin?id=7&Expires=2&Signature=0ther&GoogleAccessId=me").was_resumed
+    assert tree(tmp_path / "data") == {"a.bin": content}
+    # Whatever else an address says counts.
+    host.answer = host.file(b"another", ETag='"v2"')
+    with pytest.raises(DataError, match="is in the way"):
+        run("/a.bin?id=8&Expires=2&Signature=0ther&GoogleAccessId=me")
+
+
+def test_a_typed_cookie_stays_when_the_host_sets_another(host, run):
+    usual = host.file(b"content")
+    there = {"Location": "/b", "Set-Cookie": "ticket=7"}
+    host.answer = lambda asked: replace(
+        usual(asked), **({"status": 302, "headers": there} if asked.path == "/a" else {})
+    )
+    run("/a", headers=("Cookie: session=abc",))
+    assert set(host.asked[1].headers["cookie"].split("; ")) == {"session=abc", "ticket=7"}
+
+
+def test_a_typed_header_takes_the_place_of_a_pasted_one(host, run):
+    host.answer = host.file(b"content")
+    run(curl=f"curl '{host.url}/a' -H 'x-key: 1' -b 'a=1'", headers=("X-Key: 2", "cookie: b=2"))
+    assert (host.asked[0].headers["x-key"], host.asked[0].headers["cookie"]) == ("2", "b=2")
+
+
+def test_a_header_that_is_not_latin_is_sent_as_utf8(host, run):
+    host.answer = host.file(b"content")
+    run(headers=("X-Note: 日本",))
+    assert host.asked[0].headers["x-note"].encode("latin-1").decode() == "日本"
+
+
+@pytest.mark.parametrize("name", ["Range", "if-none-match", "Host", "Accept-Encoding", "Content-Length"])
+def test_headers_that_are_the_downloads_own_affair_are_refused_by_name(run, name):
+    with pytest.raises(ConfigError, match=f"--header {name}: that one the download sets by itself; leave it out"):
+        run(headers=(f"{name}: 5ecre7",))
+
+
+def test_an_encrypted_archive_is_kept_as_it_is(host, run, tmp_path):
+    stream = io.BytesIO()
+    with py7zr.SevenZipFile(stream, "w", password="x") as content:
+        content.writestr(b"secret", "solution.csv")
+    host.answer = host.file(stream.getvalue())
+    run("/a.7z")
+    assert tree(tmp_path / "data") == {"a.7z": stream.getvalue()}
+    assert "its checksums are not compared, it is encrypted" in run.recorder.events[-1].text
+
+
+@pytest.mark.parametrize("mine", ["data/1.jpg", "data"])
+def test_content_of_an_archive_replaces_nothing_that_is_not_ours(host, run, tmp_path, mine):
+    path = tmp_path / "data" / mine
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"mine")
+    host.answer = host.file(ARCHIVE)
+    with pytest.raises(DataError, match=rf"{mine}: is in the way, and did not come from this link"):
+        run("/a.zip", "remove")
+    assert tree(tmp_path / "data") == {mine: b"mine"}
+    path.unlink()
+    run("/a.zip", "remove")
+    assert host.asked == []
+    assert tree(tmp_path / "data") == {"data/1.jpg": b"1", "data/2.jpg": b"2"}
+
+
+def test_what_is_the_same_is_not_in_the_way(host, run, tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "file.bin").write_bytes(b"content")
+    host.answer = host.file(b"content")
+    run()
+    assert tree(tmp_path / "data") == {"file.bin": b"content"}
 
 
 def test_nothing_secret_is_kept_or_told(host, run, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 from kgcv.errors import KaggleError, StopRequested
 from kgcv.events import Recorder
 from kgcv.files import hash_file
-from kgcv.kaggle.ledger import Entry, Ledger
+from kgcv.kaggle.ledger import Entry, Ledger, now
 from kgcv.kaggle.scores import MAX_FAILURES, WAIT_SECONDS, await_score, refresh, refuse_unscored
 from kgcv.kaggle.settle import NAP_SECONDS, Desk
 from kgcv.kaggle.upload import send_once
@@ -130,7 +130,9 @@ def test_a_private_score_comes_later(kaggle, desk, send):
 
 def test_open_entries_are_settled(kaggle, desk, send):
     send()
-    desk.ledger.add(Entry(competition=SLUG, sha256="0", file="b.csv", message="b", refs_before=(50000001,)))
+    desk.ledger.add(
+        Entry(competition=SLUG, sha256="0", file="b.csv", message="b", asked=now(), refs_before=(50000001,))
+    )
     refresh(desk, [SLUG])
     assert [entry.status for entry in desk.ledger.read()] == ["complete", "refused"]
 

@@ -121,7 +121,7 @@ def test_a_client_that_is_not_there_is_named(kaggle, tmp_path, missing):
 
 
 def test_a_client_that_breaks_at_its_import_is_named(kaggle, tmp_path):
-    (tmp_path / "six.py").write_text("raise TypeError('descriptors of another version')")
+    (tmp_path / "six.py").write_text("print('noise')\nraise TypeError('descriptors of another version')")
     shadow = f"import sys; sys.path.insert(0, {str(tmp_path)!r})"
     catch = "from kgcv.kaggle.client import connect\ntry: connect()\nexcept Exception as error: print(repr(error))"
     done = run(kaggle, tmp_path, shadow, catch)

@@ -1,4 +1,5 @@
 import base64
+import dataclasses
 import errno
 import gzip
 import hashlib
@@ -14,7 +15,7 @@ from kgcv.errors import DataError, KaggleError, StopRequested
 from kgcv.events import TaskAdvanced, TaskStarted
 from kgcv.kaggle import transfer
 from kgcv.kaggle.partial import Partial
-from kgcv.kaggle.transfer import forget
+from kgcv.kaggle.source import in_units
 from kgcv.kaggle.web import Request
 
 CONTENT = os.urandom(700_000)
@@ -63,7 +64,7 @@ def test_a_cut_is_gone_on_with_in_the_same_call(host, errand):
     assert host.asked[1].headers["if-range"] == '"v1"'
     # Each cut brought something, so the patience starts anew.
     assert errand.naps == [1.0, 1.0]
-    assert "file.bin: 127.0.0.1 cannot be reached: the answer was cut; trying again in 1 s" in errand.warnings[0]
+    assert "file.bin: 127.0.0.1 stopped sending: the answer was cut; trying again in 1 s" in errand.warnings[0]
     # Nothing is received twice, but for the last block that the cut broke off.
     assert fetched.num_received == 700_000
     assert len([event for event in errand.recorder.events if isinstance(event, TaskStarted)]) == 1
@@ -74,7 +75,7 @@ def test_what_a_killed_process_left_is_gone_on_with(host, errand, size):
     host.answer = host.cut(host.file(CONTENT), 500_000)
     with pytest.raises(StopRequested):
         errand(should_stop=lambda: signal.SIGTERM)
-    part = errand.folder / ".k1.part"
+    part = errand.folder / ".part"
     part.write_bytes(CONTENT[:size])
     host.asked.clear()
     host.answer = host.file(CONTENT)
@@ -84,24 +85,28 @@ def test_what_a_killed_process_left_is_gone_on_with(host, errand, size):
     assert fetched.num_received == 700_000 - size
 
 
+def test_bytes_of_which_nothing_is_known_are_given_up(host, errand):
+    errand.folder.mkdir()
+    (errand.folder / ".part").write_bytes(b"of what?")
+    (errand.folder / ".note.json").write_text('{"of": "another version"}')
+    host.answer = host.file(CONTENT)
+    assert errand().path.read_bytes() == CONTENT
+
+
 def test_a_process_killed_between_hash_and_name(host, errand):
     host.answer = host.file(CONTENT)
     errand()
-    (errand.folder / "file.bin").rename(errand.folder / ".k1.part")
+    (errand.folder / "file.bin").rename(errand.folder / ".part")
     host.asked.clear()
     assert errand().path.read_bytes() == CONTENT
     assert host.asked == []
 
 
-def test_a_complete_file_stays_known_until_it_is_forgotten(host, errand):
+def test_a_complete_file_is_known_as_such(host, errand):
     host.answer = host.file(CONTENT)
     errand()
     assert errand().path.read_bytes() == CONTENT
     assert len(host.asked) == 1
-    forget(errand.source(), errand.folder)
-    assert left(errand.folder) == {"file.bin": 700_000}
-    errand()
-    assert len(host.asked) == 2
 
 
 def test_a_complete_file_that_lost_bytes_is_fetched_again(host, errand):
@@ -193,7 +198,7 @@ def test_too_many_bytes_here_are_thrown_away(host, errand):
     host.answer = host.cut(host.file(CONTENT), 400_000)
     with pytest.raises(StopRequested):
         errand(should_stop=lambda: signal.SIGTERM)
-    (errand.folder / ".k1.part").write_bytes(bytes(800_000))
+    (errand.folder / ".part").write_bytes(bytes(800_000))
     usual = host.file(CONTENT)
     answer = type(usual(host.asked[0]))
     host.answer = lambda asked: answer(status=416) if "range" in asked.headers else usual(asked)
@@ -204,7 +209,7 @@ def test_a_server_that_sends_nothing_more_is_given_up(host, errand):
     host.answer = host.cut(host.file(CONTENT), 400_000)
     with pytest.raises(StopRequested):
         errand(should_stop=lambda: signal.SIGTERM)
-    size = left(errand.folder)[".k1.part"]
+    size = left(errand.folder)[".part"]
     usual = host.file(CONTENT)
 
     def nothing(asked):
@@ -215,7 +220,7 @@ def test_a_server_that_sends_nothing_more_is_given_up(host, errand):
     host.answer = nothing
     with pytest.raises(KaggleError, match="it sends nothing of what is missing"):
         errand()
-    assert left(errand.folder)[".k1.part"] == size
+    assert left(errand.folder)[".part"] == size
 
 
 def test_a_server_that_always_starts_over_is_given_up(host, errand):
@@ -250,7 +255,15 @@ def test_a_wrong_checksum_is_thrown_away(host, errand):
         ),
         (b"  <HTML><body>", "application/octet-stream", "file.bin", "a web page came instead"),
         (b"<?xml version='1.0'?><Error><Code>x</Code></Error>", "application/xml", "a.csv", "an error message came"),
-        (b'{"code": 500}', "application/json", "a.zip", r"what comes is no \.zip archive"),
+        (
+            b"<?xml version='1.0'?><Error><Message>Ended</Message></Error>",
+            "",
+            "a.zip",
+            r'message came .* the file: "Ended"',
+        ),
+        (b'{"code": 500}', "application/json", "a.zip", "an error message came instead of the file; nothing"),
+        (b'{"error": {"message": "No"}}', "application/json", "file.bin", 'came instead of the file: "No"; nothing'),
+        (b"Not today", "text/plain", "a.zip", r"what comes is no \.zip archive, though it is called 'a\.zip'"),
         (b"id,label", "text/csv", "a.tar.7z", r"what comes is no \.tar\.7z archive"),
     ],
 )
@@ -273,7 +286,7 @@ def test_a_page_does_not_spoil_what_is_here(host, errand):
     host.asked.clear()
     host.answer = host.file(CONTENT)
     assert errand().path.read_bytes() == CONTENT
-    assert ranges(host) == [f"bytes={before['.k1.part']}-"]
+    assert ranges(host) == [f"bytes={before['.part']}-"]
 
 
 def test_an_error_body_never_becomes_the_file(host, errand):
@@ -282,17 +295,34 @@ def test_an_error_body_never_becomes_the_file(host, errand):
     host.answer = lambda asked: (
         usual(asked) if len(host.asked) == 1 else answer(b"<Error><Message>Unavailable</Message></Error>", 503)
     )
-    with pytest.raises(KaggleError, match=r'127.0.0.1 refused with 503: "Unavailable"; 0.4 MB are kept'):
+    with pytest.raises(KaggleError, match=r'127.0.0.1 refused with 503: "Unavailable"; 393.2 kB are kept'):
         errand()
     assert errand.naps == [1.0, 2.0, 4.0]
-    assert (errand.folder / ".k1.part").read_bytes() == CONTENT[: left(errand.folder)[".k1.part"]]
+    assert (errand.folder / ".part").read_bytes() == CONTENT[: left(errand.folder)[".part"]]
     host.answer = host.file(CONTENT)
     assert errand().path.read_bytes() == CONTENT
 
 
-def test_pages_that_are_wanted_come(host, errand):
+@pytest.mark.parametrize(
+    "name, body, kind",
+    [
+        ("a.html", b"<html>", "text/html"),
+        ("a.json", b'{"error": {"code": 500}}', "application/json"),
+        ("a.geojson", b'{"code": 500}', "application/json"),
+        ("export", b'{"rows": []}', "application/json"),
+    ],
+)
+def test_pages_and_json_that_are_wanted_come(host, errand, name, body, kind):
+    host.answer = host.file(body, Content_Type=kind)
+    assert errand(f"/{name}").path.read_bytes() == body
+
+
+def test_a_page_is_explained_by_where_the_address_came_from(host, errand):
     host.answer = host.file(b"<html>", Content_Type="text/html")
-    assert errand("/a.html").path.read_bytes() == b"<html>"
+    with pytest.raises(KaggleError, match=r"\nsites that want a login do so: .*--curl"):
+        errand()
+    with pytest.raises(KaggleError, match=r"\na proxy or a network that wants a sign-in does so: sign in there"):
+        errand(is_signed=True)
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -302,6 +332,27 @@ def test_a_link_that_wants_a_login_says_what_to_do(host, errand, status):
     with pytest.raises(KaggleError, match=rf"refused with {status}\nthe address wants a login.*--curl"):
         errand()
     assert errand.naps == []
+
+
+@pytest.mark.parametrize(
+    "status, headers, is_signed, line",
+    [
+        (404, {}, False, "is the address whole?"),
+        (404, {}, True, "try again later"),
+        (400, {}, False, None),
+        (429, {"Retry-After": "3600"}, True, "too many requests; try again in 3600 s"),
+        (429, {}, False, "too many requests; try again later"),
+        (503, {}, True, "try again later"),
+    ],
+)
+def test_what_to_do_stands_in_the_last_line(host, errand, status, headers, is_signed, line):
+    usual = host.file(b"")
+    host.answer = lambda asked: dataclasses.replace(usual(asked), status=status, headers=headers)
+    with pytest.raises(KaggleError) as caught:
+        errand(is_signed=is_signed)
+    first, *rest = str(caught.value).splitlines()
+    assert first == f"file.bin: 127.0.0.1 refused with {status}"
+    assert [one.startswith(line or "?") for one in rest] == ([True] if line else [])
 
 
 @pytest.mark.parametrize("status, tries", [(404, 1), (410, 1), (429, 4), (500, 4), (503, 4)])
@@ -379,6 +430,7 @@ def test_a_body_of_unknown_length_ends_with_the_connection(host, errand):
         ("/dl?id=5", 'attachment; filename="..\\\\..\\\\evil.sh"', "evil.sh"),
         ("/dl?id=5", 'attachment; filename=".bashrc"', "bashrc"),
         ("/", "", "download"),
+        ("/dl", f"attachment; filename*=UTF-8''{'%C3%A4' * 300}.csv", "ä" * 98 + ".csv"),
         ("/a/..%2f..%2fevil", "", "evil"),
     ],
 )
@@ -447,7 +499,7 @@ def test_a_disk_that_fills_keeps_what_there_is_and_the_next_run_goes_on(host, er
             DataError, match=r"the disk of .* is full: \d+ MB are free; make room and run the same command"
         ):
             errand()
-    assert left(errand.folder).get(".k1.part", 0) == room
+    assert left(errand.folder).get(".part", 0) == room
     host.asked.clear()
     assert errand().path.read_bytes() == CONTENT
     assert ranges(host) == [f"bytes={room}-" if room else ""]
@@ -479,3 +531,20 @@ def test_nothing_secret_stands_in_errors_events_notes_or_reprs(host, errand):
 
 def test_the_chunk_is_what_a_kill_can_lose():
     assert transfer.CHUNK <= 1 << 16
+
+
+def test_a_large_file_shows_its_check_and_can_be_stopped_in_it(host, errand, monkeypatch):
+    monkeypatch.setattr(transfer, "_LOUD_BYTES", 600_000)
+    host.answer = host.file(CONTENT)
+    stops = iter([None] * 22)  # 700,000 bytes in blocks of 32,768
+    with pytest.raises(StopRequested):
+        errand(should_stop=lambda: next(stops, signal.SIGTERM))
+    assert TaskStarted("check file.bin", 700_000, "bytes") in errand.recorder.events
+    host.asked.clear()
+    assert errand().path.read_bytes() == CONTENT
+    assert host.asked == []
+
+
+@pytest.mark.parametrize("size, text", [(0, "0 bytes"), (999, "999 bytes"), (9_120, "9.1 kB"), (3e8, "300.0 MB")])
+def test_bytes_for_people(size, text):
+    assert in_units(int(size)) == text

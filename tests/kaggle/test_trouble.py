@@ -84,3 +84,9 @@ def test_no_address_is_taken_over_from_an_exception(error):
 def test_why_and_whether_later_may_be_better(name, text, may_pass):
     trouble = diagnose(ALL[name])
     assert (trouble.text, trouble.may_pass) == (text, may_pass)
+
+
+def test_a_server_that_did_not_say_may_still_be_at_work():
+    late = {name for name, error in ALL.items() if diagnose(error).may_be_at_work}
+    assert late == {"silence"}
+    assert diagnose(Refused(504, "")).may_be_at_work

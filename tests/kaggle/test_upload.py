@@ -9,7 +9,7 @@ import pytest
 from kgcv.errors import KaggleError, StopRequested, SubmissionError
 from kgcv.events import Recorder, TaskAdvanced, TaskStarted
 from kgcv.files import hash_file
-from kgcv.kaggle.ledger import Entry, Ledger
+from kgcv.kaggle.ledger import Entry, Ledger, now
 from kgcv.kaggle.patience import Patience
 from kgcv.kaggle.settle import FRESH, LIST_DELAYS, Desk
 from kgcv.kaggle.upload import CREATE_TRIES, send_once
@@ -39,6 +39,11 @@ def entry_of(file, **fields):
     return Entry(
         **{"competition": SLUG, "sha256": hash_file(file), "file": file.name, "message": "the first", **fields}
     )
+
+
+def left_open(file, **fields):
+    """What a process leaves that is killed when it has just asked Kaggle."""
+    return entry_of(file, **{"asked": now(), **fields})
 
 
 def send(desk, file, again=False, **fields):
@@ -289,7 +294,7 @@ def test_a_list_that_lacks_what_it_had_is_no_proof(kaggle, desk, file, body):
         return create(*given)
 
     desk.client.create_submission = then_an_empty_list
-    with pytest.raises(KaggleError, match="Kaggle's list lacks 50000001, which it had before; is it another login's"):
+    with pytest.raises(KaggleError, match="Kaggle's list lacks 50000001, which it had before"):
         send(desk, file)
     assert (desk.ledger.read()[1].status, kaggle.routes().count(CREATE)) == ("unknown", 2)  # the other file's too
     kaggle.faults.clear()
@@ -326,6 +331,28 @@ def test_while_the_list_does_not_tell_nothing_is_sent_again(kaggle, desk, file, 
         send(desk, file)
     assert kaggle.routes().count(CREATE) == 2  # the other file's and one for this
     assert desk.ledger.read()[1].status == "unknown"
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+def test_what_kaggle_may_still_be_at_work_on_is_looked_for_longer(kaggle, desk, file, arrives):
+    """A gateway did not wait; the submission is made more than a minute later, or never."""
+    other = file.with_name("other.csv")
+    other.write_text("id,label\n1,0\n")
+    send(desk, other)
+    naps = []
+
+    def nap(seconds):
+        assert desk.ledger.read()[1].status == "unknown"
+        naps.append(seconds)
+        if arrives and sum(naps) > 60 and len(kaggle.submissions) == 1:
+            added_by_hand(kaggle, content=file.read_bytes())
+
+    kaggle.fault("5xx", CREATE, status=504)
+    entry = send(replace(desk, sleep=nap), file)
+    assert [one.ref for one in kaggle.submissions] == [50000001, entry.ref]
+    assert kaggle.routes().count(CREATE) == (2 if arrives else 3)  # the other file's too
+    assert sum(naps) < 100 if arrives else sum(naps) >= FRESH.total_seconds() - 2
+    assert any("looking whether the submission arrived, for up to 5 minutes" in text for text in warnings_of(desk))
 
 
 def test_a_refusal_after_a_lost_answer_does_not_hide_what_arrived(kaggle, desk, file, monkeypatch):
@@ -400,7 +427,7 @@ def test_a_killed_process_is_settled_by_the_list(kaggle, desk, file, has_arrived
     other.write_text("id,label\n1,0\n")
     send(desk, other)
     refs = tuple(one.ref for one in kaggle.submissions)
-    desk.ledger.add(entry_of(file, refs_before=refs))  # what a process leaves that is killed after that
+    desk.ledger.add(left_open(file, refs_before=refs))
     if has_arrived:
         ref = added_by_hand(kaggle, content=file.read_bytes())
     entry = send(desk, file)
@@ -415,9 +442,23 @@ def test_a_killed_process_is_settled_by_the_list(kaggle, desk, file, has_arrived
 
 def test_an_old_entry_is_looked_for_once(kaggle, desk, file, naps):
     long_ago = (datetime.now(UTC) - FRESH - timedelta(seconds=1)).isoformat()
-    desk.ledger.add(entry_of(file, time=long_ago))
+    desk.ledger.add(left_open(file, asked=long_ago))
     send(desk, file)
     assert naps == [] and kaggle.routes().count(LIST) == 1 + 1  # and the gate's
+
+
+def test_an_entry_is_old_by_when_kaggle_was_asked_and_not_by_when_the_upload_began(kaggle, desk, file, naps):
+    long_ago = (datetime.now(UTC) - 2 * FRESH).isoformat()
+    desk.ledger.add(left_open(file, time=long_ago))
+    send(desk, file)
+    assert sum(naps) == sum(LIST_DELAYS)
+
+
+def test_what_was_never_asked_for_needs_no_look(kaggle, desk, file, naps):
+    desk.ledger.add(entry_of(file))  # killed during the upload
+    assert send(desk, file).ref == 50000001
+    assert naps == [] and kaggle.routes().count(LIST) == 1  # the gate's
+    assert desk.ledger.read()[0].error == "the process ended before it was submitted"
 
 
 @pytest.mark.parametrize("name, description", [("theirs.csv", "the first"), ("mine.csv", "theirs")])
@@ -425,7 +466,7 @@ def test_what_may_be_somebody_elses_is_not_taken_for_it(kaggle, desk, file, name
     other = file.with_name("other.csv")
     other.write_text("id,label\n1,0\n")
     send(desk, other)
-    desk.ledger.add(entry_of(file, refs_before=(kaggle.submissions[0].ref,)))
+    desk.ledger.add(left_open(file, refs_before=(kaggle.submissions[0].ref,)))
     ref = added_by_hand(kaggle, name, description)
     with pytest.raises(
         KaggleError, match=rf"nobody knows .* it may be one of Kaggle's submissions {ref}; see .*--again"
@@ -440,7 +481,7 @@ def test_two_that_look_alike_are_not_guessed_between(kaggle, desk, file):
     other = file.with_name("other.csv")
     other.write_text("id,label\n1,0\n")
     send(desk, other)
-    desk.ledger.add(entry_of(file, refs_before=(kaggle.submissions[0].ref,)))
+    desk.ledger.add(left_open(file, refs_before=(kaggle.submissions[0].ref,)))
     added_by_hand(kaggle)
     added_by_hand(kaggle)
     with pytest.raises(KaggleError, match="nobody knows"):
@@ -450,7 +491,7 @@ def test_two_that_look_alike_are_not_guessed_between(kaggle, desk, file):
 
 def test_a_submission_of_the_ledger_is_never_taken_for_another(kaggle, desk, file):
     send(desk, file)
-    desk.ledger.add(entry_of(file, sha256="0" * 64))  # the same name and message, but killed before it was sent
+    desk.ledger.add(left_open(file, sha256="0" * 64))  # the same name and message, but killed before it was sent
     other = file.with_name("other.csv")
     other.write_text("id,label\n1,0\n")
     send(desk, other)
@@ -462,7 +503,7 @@ def test_what_was_there_before_is_never_taken_for_it(kaggle, desk, file):
     other.write_text("id,label\n1,0\n")
     send(desk, other)
     ref = added_by_hand(kaggle)  # the same name and message, by other means
-    desk.ledger.add(entry_of(file, refs_before=(kaggle.submissions[0].ref, ref)))
+    desk.ledger.add(left_open(file, refs_before=(kaggle.submissions[0].ref, ref)))
     assert send(desk, file).ref == kaggle.submissions[2].ref
     assert [entry.status for entry in desk.ledger.read()][1] == "refused"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from kgcv.config.schema import Config
 from kgcv.events import Recorder, never_stop
 from kgcv.model.vision import VisionModel
 from kgcv.recipes.run_folder import RunFolder
-from kgcv.recipes.train import start_run, train
+from kgcv.recipes.train import RunResult, start_run, train
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +27,31 @@ def trained() -> Callable[..., RunFolder]:
         return run
 
     return train_run
+
+
+@pytest.fixture(scope="session")
+def straight_recorder() -> Recorder:
+    """What was told while `straight` was trained."""
+    return Recorder()
+
+
+@pytest.fixture(scope="session")
+def straight(
+    tmp_path_factory: pytest.TempPathFactory,
+    make_competition: Callable[[Path], Config],
+    straight_recorder: Recorder,
+) -> RunResult:
+    """A run of the config of `competition` that nothing stopped; tests leave it as it is, or take `finished`."""
+    home = tmp_path_factory.mktemp("straight")
+    config = make_competition(home)
+    with contextlib.chdir(home):
+        return train(start_run(config, "run", home / "runs/one"), None, straight_recorder, never_stop)
+
+
+@pytest.fixture
+def finished(straight: RunResult, competition: Config, tmp_path: Path) -> RunFolder:
+    """A copy of `straight`, beside the data of `competition`."""
+    return RunFolder(shutil.copytree(straight.folder, tmp_path / "runs/one"))
 
 
 @pytest.fixture

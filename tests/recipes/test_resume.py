@@ -1,4 +1,7 @@
-"""Stopped anywhere and resumed, a run is the run that was never stopped: every file, to the bit."""
+"""Stopped anywhere and resumed, a run is the run that was never stopped: every file, to the bit.
+
+Coverage, which doubles the time of training, is not measured where the code is that of the tests beside.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,9 @@ import torch
 from kgcv.config.schema import Config
 from kgcv.errors import CheckpointError, DataError, StopRequested
 from kgcv.events import EpochDone, Recorder, StepDone, never_stop
+from kgcv.recipes.resize import resize
 from kgcv.recipes.run_folder import RunFolder
-from kgcv.recipes.train import start_run, train
+from kgcv.recipes.train import RunResult, start_run, train
 from kgcv.recipes.tta import TtaRequest, run_tta
 
 # 14 of the 20 images train: batches of 4, 4, 4 and 2.
@@ -35,18 +39,16 @@ class StopAfter:
         return TERMINATE if self.left < 0 else None
 
 
-def straight(config: Config, folder: Path) -> RunFolder:
-    run = start_run(config, "straight", folder)
-    train(run, None, Recorder(), never_stop)
-    return run
+def train_straight(config: Config, folder: Path) -> Path:
+    return train(start_run(config, "straight", folder), None, Recorder(), never_stop).folder
 
 
-def outcome(run: RunFolder) -> dict[str, bytes]:
-    return {name: (run.path / "fold0" / name).read_bytes() for name in OUTCOMES}
+def outcome(run: Path) -> dict[str, bytes]:
+    return {name: (run / "fold0" / name).read_bytes() for name in OUTCOMES}
 
 
-def final_state(run: RunFolder) -> object:
-    return torch.load(run.path / "fold0/last.pt", weights_only=True)
+def final_state(run: Path) -> object:
+    return torch.load(run / "fold0/last.pt", weights_only=True)
 
 
 def assert_same(left: object, right: object, where: str = "state") -> None:
@@ -69,6 +71,7 @@ def assert_same(left: object, right: object, where: str = "state") -> None:
 
 def count_questions(config: Config, folder: Path) -> int:
     """How often an undisturbed run asks whether to stop, once its stores are there."""
+    resize(config, Recorder(), never_stop, None)
     questions = itertools.count()
 
     def ask() -> int | None:
@@ -90,9 +93,12 @@ def stop_after_an_epoch(run: RunFolder) -> Recorder:
     return recorder
 
 
-def test_stopped_at_any_question_and_resumed_equals_straight(competition: Config, tmp_path: Path) -> None:
+@pytest.mark.no_cover
+def test_stopped_at_any_question_and_resumed_equals_straight(
+    competition: Config, tmp_path: Path, straight: RunResult
+) -> None:
     """Between steps, in validation, at an epoch's and a stage's end, and several times in one run."""
-    expected = straight(competition, tmp_path / "straight")
+    expected, state = outcome(straight.folder), final_state(straight.folder)
     num_questions = count_questions(competition, tmp_path / "counted")
     assert num_questions > STEPS_PER_EPOCH * EPOCHS * STAGES
     for count in range(2, num_questions, 7):
@@ -101,12 +107,11 @@ def test_stopped_at_any_question_and_resumed_equals_straight(competition: Config
             train(run, None, Recorder(), StopAfter(count))
         assert stop.value.exit_code == 128 + TERMINATE
         train(run, None, Recorder(), never_stop)
-        assert outcome(run) == outcome(expected), f"stopped at question {count}"
-        assert_same(final_state(run), final_state(expected))
+        assert outcome(run.path) == expected, f"stopped at question {count}"
+        assert_same(final_state(run.path), state)
 
 
-def test_stopped_again_and_again(competition: Config, tmp_path: Path) -> None:
-    expected = straight(competition, tmp_path / "straight")
+def test_stopped_again_and_again(competition: Config, tmp_path: Path, straight: RunResult) -> None:
     run = start_run(competition, "stopped", tmp_path / "stopped")
     stops = 0
     while True:
@@ -117,9 +122,10 @@ def test_stopped_again_and_again(competition: Config, tmp_path: Path) -> None:
             stops += 1
             assert stops < 100
     assert stops >= STAGES * EPOCHS
-    assert outcome(run) == outcome(expected)
+    assert outcome(run.path) == outcome(straight.folder)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     "changes",
     [
@@ -136,56 +142,61 @@ def test_resume_with_other_optimizers(
     config = change(competition, train=changes)
     stages = tuple(replace(stage, keep_optimizer=stage.image_size == 20) for stage in config.stages)
     config = replace(config, stages=stages)
-    expected = straight(config, tmp_path / "straight")
+    expected = train_straight(config, tmp_path / "straight")
     run = start_run(config, "stopped", tmp_path / "stopped")
     for count in (3, 6, 5):
         with pytest.raises(StopRequested):
             train(run, None, Recorder(), StopAfter(count))
     train(run, None, Recorder(), never_stop)
-    assert outcome(run) == outcome(expected)
+    assert outcome(run.path) == outcome(expected)
 
 
-def test_two_epochs_equal_one_and_one(competition: Config, tmp_path: Path) -> None:
+@pytest.mark.no_cover
+def test_two_epochs_equal_one_and_one(competition: Config, tmp_path: Path, straight: RunResult) -> None:
     """Stopped at the end of the first epoch: the second one follows as if nothing had been."""
-    expected = straight(competition, tmp_path / "straight")
     run = start_run(competition, "stopped", tmp_path / "stopped")
     recorder = stop_after_an_epoch(run)
     assert sum(isinstance(event, StepDone) for event in recorder.events) == STEPS_PER_EPOCH
     train(run, None, Recorder(), never_stop)
-    assert outcome(run) == outcome(expected)
+    assert outcome(run.path) == outcome(straight.folder)
 
 
-def test_number_of_threads_changes_nothing(competition: Config, tmp_path: Path, change: Callable[..., Config]) -> None:
-    one = straight(change(competition, train={"workers": 1}), tmp_path / "one")
-    four = straight(change(competition, train={"workers": 4}), tmp_path / "four")
-    assert outcome(one) == outcome(four)
+@pytest.mark.no_cover
+def test_number_of_threads_changes_nothing(
+    competition: Config, tmp_path: Path, change: Callable[..., Config], straight: RunResult
+) -> None:
+    assert competition.train.workers == 2
+    for workers in (1, 4):
+        run = train_straight(change(competition, train={"workers": workers}), tmp_path / f"with{workers}")
+        assert outcome(run) == outcome(straight.folder)
 
 
-def test_another_seed_gives_another_run(competition: Config, tmp_path: Path, change: Callable[..., Config]) -> None:
-    one = straight(competition, tmp_path / "one")
-    other = straight(change(competition, train={"seed": 43}), tmp_path / "other")
-    assert outcome(one)["metrics.jsonl"] != outcome(other)["metrics.jsonl"]
+@pytest.mark.no_cover
+def test_another_seed_gives_another_run(
+    competition: Config, tmp_path: Path, change: Callable[..., Config], straight: RunResult
+) -> None:
+    other = train_straight(change(competition, train={"seed": 43}), tmp_path / "other")
+    assert outcome(straight.folder)["metrics.jsonl"] != outcome(other)["metrics.jsonl"]
 
 
-def test_same_command_again_finishes_an_interrupted_run(competition: Config, tmp_path: Path) -> None:
-    expected = straight(competition, tmp_path / "straight")
+def test_same_command_again_finishes_an_interrupted_run(
+    competition: Config, tmp_path: Path, straight: RunResult
+) -> None:
     stop_after_an_epoch(start_run(competition, "run", tmp_path / "run"))
     run = start_run(competition, "run", tmp_path / "run")
     train(run, None, Recorder(), never_stop)
-    assert outcome(run) == outcome(expected)
+    assert outcome(run.path) == outcome(straight.folder)
 
 
-def test_finished_run_is_never_overwritten(competition: Config, tmp_path: Path) -> None:
-    straight(competition, tmp_path / "run")
+def test_finished_run_is_never_overwritten(competition: Config, finished: RunFolder) -> None:
     with pytest.raises(DataError, match="holds a finished run, and a run is never overwritten"):
-        start_run(competition, "run", tmp_path / "run")
+        start_run(competition, "run", finished.path)
 
 
-def test_resuming_a_finished_run_changes_nothing(competition: Config, tmp_path: Path) -> None:
-    run = straight(competition, tmp_path / "run")
-    result = run_tta(run, "valid", TtaRequest(views="dihedral"), Recorder(), never_stop)
+def test_resuming_a_finished_run_changes_nothing(finished: RunFolder) -> None:
+    result = run_tta(finished, "valid", TtaRequest(views="dihedral"), Recorder(), never_stop)
     averaged = result.file.read_bytes()
-    again = train(run, None, Recorder(), never_stop)
+    again = train(finished, None, Recorder(), never_stop)
     assert result.file.read_bytes() == averaged
     assert again.folds[0].scores == result.plain_scores
 
@@ -205,9 +216,8 @@ def test_changed_classes_are_noticed(competition: Config, tmp_path: Path) -> Non
         train(run, None, Recorder(), never_stop)
 
 
-def test_metrics_hold_no_time(competition: Config, tmp_path: Path) -> None:
-    run = straight(competition, tmp_path / "run")
-    lines = [json.loads(line) for line in (run.path / "fold0/metrics.jsonl").read_text().splitlines()]
+def test_metrics_hold_no_time(straight: RunResult) -> None:
+    lines = [json.loads(line) for line in (straight.folder / "fold0/metrics.jsonl").read_text().splitlines()]
     places = [(line["stage"], line["epoch"], line["step"]) for line in lines]
     assert places == [(0, 0, 4), (0, 1, 8), (1, 0, 12), (1, 1, 16)]
     keys = {"stage", "epoch", "step", "image_size", "lr", "train_loss", "valid_loss", "scores", "is_best"}

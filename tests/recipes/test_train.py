@@ -52,9 +52,9 @@ def test_learns_to_tell_bright_from_dark(competition: Config, tmp_path: Path, ch
     assert train_losses[-1] < train_losses[0] / 2
 
 
-def test_run_folder_describes_itself(competition: Config, tmp_path: Path) -> None:
-    result = run_it(competition, tmp_path / "runs/one")
-    found = {path.relative_to(result.folder).as_posix() for path in result.folder.rglob("*") if path.is_file()}
+def test_run_folder_describes_itself(competition: Config, straight: RunResult) -> None:
+    folder = straight.folder
+    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert found == {
         "config.yaml",
         "environment.json",
@@ -69,9 +69,9 @@ def test_run_folder_describes_itself(competition: Config, tmp_path: Path) -> Non
         "fold0/metrics.jsonl",
         "fold0/valid.npz",
     }
-    assert (tmp_path / "runs/latest").resolve() == result.folder.resolve()
-    assert RunFolder(result.folder).read_config() == competition
-    environment = json.loads((result.folder / "environment.json").read_text())
+    assert (folder.parent / "latest").resolve() == folder.resolve()
+    assert RunFolder(folder).read_config() == competition
+    environment = json.loads((folder / "environment.json").read_text())
     assert environment["versions"]["torch"] == torch.__version__.split("+")[0]
     assert environment["git_commit"] is None  # the test's folder is no repository
 
@@ -83,7 +83,7 @@ def test_default_name_holds_config_and_time(competition: Config, tmp_path: Path)
 
 
 def test_a_run_that_cannot_begin_is_not_the_latest(competition: Config, tmp_path: Path, change: Change) -> None:
-    first = run_it(competition, tmp_path / "runs/first")
+    first = run_it(one_stage(competition), tmp_path / "runs/first")
     with pytest.raises(CheckpointError, match="no such weights file"):
         run_it(change(competition, model={"weights": "nowhere.pth"}), tmp_path / "runs/second")
     assert (tmp_path / "runs/latest").resolve() == first.folder.resolve()
@@ -96,15 +96,14 @@ def test_folder_with_other_things_is_refused(competition: Config, tmp_path: Path
         start_run(competition, "run", tmp_path / "mine")
 
 
-def test_validation_predictions_are_those_of_the_best_epoch(competition: Config, tmp_path: Path) -> None:
-    result = run_it(competition, tmp_path / "run")
-    best = read_card(result.folder / "fold0/best.safetensors")
-    lines = history(result)
+def test_validation_predictions_are_those_of_the_best_epoch(straight: RunResult) -> None:
+    best = read_card(straight.folder / "fold0/best.safetensors")
+    lines = history(straight)
     best_line = next(line for line in lines if (line["stage"], line["epoch"]) == (best.stage, best.epoch))
     assert best_line["is_best"]
     assert best_line["scores"]["accuracy"] == best.score == max(line["scores"]["accuracy"] for line in lines)
-    assert best_line["scores"] == result.folds[0].scores
-    predictions = read_predictions(result.folder / "fold0/valid.npz")
+    assert best_line["scores"] == straight.folds[0].scores
+    predictions = read_predictions(straight.folder / "fold0/valid.npz")
     assert predictions.class_names == ("bright", "dark")
     assert len(predictions.ids) == 6
     correct = [
@@ -122,8 +121,8 @@ def test_best_follows_the_metrics_direction(competition: Config, tmp_path: Path,
     assert list(history(result)[0]["scores"]) == ["log_loss", "accuracy"]
 
 
-def test_valid_loss_is_the_log_loss_of_the_whole_set(competition: Config, tmp_path: Path) -> None:
-    for line in history(run_it(competition, tmp_path / "run")):
+def test_valid_loss_is_the_log_loss_of_the_whole_set(straight: RunResult) -> None:
+    for line in history(straight):
         assert line["valid_loss"] == pytest.approx(line["scores"]["log_loss"], rel=1e-6)
 
 
@@ -137,8 +136,8 @@ def test_only_the_head_of_a_frozen_stage_moves(competition: Config, tmp_path: Pa
     assert moved
     assert all(name.startswith("head.") for name in moved)
     moved_later = {name for name in first if not torch.equal(first[name], second[name])}
-    assert any(name.startswith("body.layer4") for name in moved_later)
-    assert not any(name.startswith(("body.conv1", "body.bn1", "body.layer1")) for name in moved_later)
+    assert any(name.startswith("body.stages.1") for name in moved_later)
+    assert not any(name.startswith(("body.stem", "body.stages.0")) for name in moved_later)
 
 
 def load_initial(config: Config) -> dict[str, torch.Tensor]:
@@ -155,7 +154,7 @@ def test_frozen_batch_norms_keep_their_statistics(competition: Config, tmp_path:
     statistics = [name for name in after if "running_" in name]
     assert statistics
     assert all(torch.equal(after[name], before[name]) for name in statistics)
-    assert not torch.equal(after["body.bn1.weight"], before["body.bn1.weight"])
+    assert not torch.equal(after["body.stem.conv1.bn.weight"], before["body.stem.conv1.bn.weight"])
 
 
 def test_a_stage_begins_where_the_one_before_ended(competition: Config, tmp_path: Path, change: Change) -> None:
@@ -231,23 +230,21 @@ def test_early_stopping_ends_a_stage(competition: Config, tmp_path: Path, change
     assert [line["epoch"] for line in lines if line["stage"] == 1] == [0, 1]
 
 
-def test_events_tell_the_whole_story(competition: Config, tmp_path: Path) -> None:
-    recorder = Recorder()
-    result = run_it(competition, tmp_path / "run", recorder)
+def test_events_tell_the_whole_story(straight: RunResult, straight_recorder: Recorder) -> None:
     kinds = (RunStarted, StageStarted, StepDone, EpochDone, StageDone)
-    story = [event for event in recorder.events if isinstance(event, kinds)]
-    assert story[0] == RunStarted(result.folder, num_stages=2, total_steps=16)
+    story = [event for event in straight_recorder.events if isinstance(event, kinds)]
+    assert story[0] == RunStarted(straight.folder, num_stages=2, total_steps=16)
     assert [type(event).__name__ for event in story[1:]] == 2 * (
         ["StageStarted", *(2 * (4 * ["StepDone"] + ["EpochDone"])), "StageDone"]
     )
     steps = [event for event in story if isinstance(event, StepDone)]
     assert [step.lr for step in steps[:3]] == pytest.approx([0.003, 0.003 * (1 + math.cos(math.pi / 4)) / 2, 0.0015])
     epochs = [event for event in story if isinstance(event, EpochDone)]
-    assert epochs[-1].train_loss == history(result)[-1]["train_loss"]
+    assert epochs[-1].train_loss == history(straight)[-1]["train_loss"]
 
 
-def test_lr_per_layer_group(competition: Config, tmp_path: Path) -> None:
-    lines = history(run_it(competition, tmp_path / "run"))
+def test_lr_per_layer_group(straight: RunResult) -> None:
+    lines = history(straight)
     assert [line["lr"] for line in lines] == pytest.approx([0.003 * (1 + math.cos(math.pi * 3 / 4)) / 2] * 4)
 
 

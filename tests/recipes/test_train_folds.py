@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,18 +26,35 @@ Change = Callable[..., Config]
 NUM_TRAIN = 20
 
 
-@pytest.fixture
-def quick(competition: Config) -> Config:
+def quicker(config: Config) -> Config:
     """One stage of two epochs, without what makes steps differ: mixup, the moving average."""
     stage = StageConfig(image_size=16, lr=(0.003,), num_cycles=2)
-    return replace(
-        competition, stages=(stage,), augment=AugmentConfig(), train=replace(competition.train, ema_decay=0.0)
-    )
+    return replace(config, stages=(stage,), augment=AugmentConfig(), train=replace(config.train, ema_decay=0.0))
+
+
+def in_folds(config: Config) -> Config:
+    return replace(config, split=SplitConfig(kind="folds", num_folds=2))
+
+
+@pytest.fixture
+def quick(competition: Config) -> Config:
+    return quicker(competition)
 
 
 @pytest.fixture
 def folds(quick: Config) -> Config:
-    return replace(quick, split=SplitConfig(kind="folds", num_folds=2))
+    return in_folds(quick)
+
+
+@pytest.fixture(scope="module")
+def straight_folds(
+    tmp_path_factory: pytest.TempPathFactory, make_competition: Callable[[Path], Config]
+) -> tuple[RunResult, Recorder]:
+    """A run of the config `folds` that nothing stopped, and what it told; tests leave it as it is."""
+    home, recorder = tmp_path_factory.mktemp("home"), Recorder()
+    config = in_folds(quicker(make_competition(home)))
+    with contextlib.chdir(home):
+        return run_it(config, home / "run", recorder), recorder
 
 
 def run_it(config: Config, folder: Path, recorder: Recorder | None = None) -> RunResult:
@@ -57,9 +76,10 @@ def tags_of(config: Config) -> Config:
     )
 
 
-def test_out_of_fold_predictions_hold_every_id_once_and_are_scored_whole(folds: Config, tmp_path: Path) -> None:
-    recorder = Recorder()
-    result = run_it(folds, tmp_path / "run", recorder)
+def test_out_of_fold_predictions_hold_every_id_once_and_are_scored_whole(
+    straight_folds: tuple[RunResult, Recorder],
+) -> None:
+    result, recorder = straight_folds
     run = RunFolder(result.folder)
     oof, truth = read_predictions(run.predictions("oof")), read_predictions(run.labels_file)
     assert oof.ids == truth.ids
@@ -73,7 +93,9 @@ def test_out_of_fold_predictions_hold_every_id_once_and_are_scored_whole(folds: 
     assert [text for text in texts if text.startswith("fold ")] == ["fold 1 of 2", "fold 2 of 2"]
 
 
-def test_a_run_is_finished_when_its_last_fold_is(folds: Config, tmp_path: Path) -> None:
+def test_a_run_is_finished_when_its_last_fold_is(
+    folds: Config, tmp_path: Path, straight_folds: tuple[RunResult, Recorder]
+) -> None:
     run = start_run(folds, "run", tmp_path / "run")
     first = train(run, 1, Recorder(), never_stop)
     assert first.oof_scores is None
@@ -81,12 +103,14 @@ def test_a_run_is_finished_when_its_last_fold_is(folds: Config, tmp_path: Path) 
     assert train(start_run(folds, "run", tmp_path / "run"), 0, Recorder(), never_stop).oof_scores is not None
     with pytest.raises(DataError, match="holds a finished run"):
         start_run(folds, "run", tmp_path / "run")
-    straight = run_it(folds, tmp_path / "straight")
+    straight, _ = straight_folds
     assert run.predictions("oof").read_bytes() == (straight.folder / "oof.npz").read_bytes()
 
 
-def test_stopped_between_and_within_folds_nothing_differs(folds: Config, tmp_path: Path) -> None:
-    straight = run_it(folds, tmp_path / "straight")
+def test_stopped_between_and_within_folds_nothing_differs(
+    folds: Config, tmp_path: Path, straight_folds: tuple[RunResult, Recorder]
+) -> None:
+    straight, _ = straight_folds
     run = start_run(folds, "run", tmp_path / "run")
     for steps in (3, 4):  # 3 in the first epoch of fold 0, then to the second fold's first epoch
 
@@ -104,12 +128,14 @@ def test_stopped_between_and_within_folds_nothing_differs(folds: Config, tmp_pat
     assert all(session["seconds"] >= 0 for session in sessions)
 
 
-def test_going_on_with_a_finished_run_leaves_its_predictions_alone(folds: Config, tmp_path: Path) -> None:
-    result = run_it(folds, tmp_path / "run")
-    before = {path: path.read_bytes() for path in result.folder.rglob("*.npz")}
-    (result.folder / "fold0/valid.npz").write_bytes(before[result.folder / "fold1/valid.npz"])  # as if tta had been
-    train(RunFolder(result.folder), None, Recorder(), never_stop)
-    assert (result.folder / "oof.npz").read_bytes() == before[result.folder / "oof.npz"]
+def test_going_on_with_a_finished_run_leaves_its_predictions_alone(
+    competition: Config, tmp_path: Path, straight_folds: tuple[RunResult, Recorder]
+) -> None:
+    run = RunFolder(shutil.copytree(straight_folds[0].folder, tmp_path / "run"))
+    before = run.predictions("oof").read_bytes()
+    shutil.copy(run.path / "fold1/valid.npz", run.path / "fold0/valid.npz")  # as if tta had been
+    train(run, None, Recorder(), never_stop)
+    assert run.predictions("oof").read_bytes() == before
 
 
 def test_training_on_all_samples(quick: Config, tmp_path: Path, change: Change) -> None:
@@ -141,10 +167,17 @@ def test_a_run_of_several_labels_learns_and_keeps_its_rule(quick: Config, tmp_pa
     assert (result.folder / "thresholds.json").is_file()
 
 
-def losses_of(config: Config, folder: Path) -> list[float]:
+def first_loss(config: Config, folder: Path) -> float:
+    """The loss of the first step, before which all configs have the same weights; training is stopped after it."""
     recorder = Recorder()
-    run_it(config, folder, recorder)
-    return [event.loss for event in recorder.events if isinstance(event, StepDone)]
+
+    def losses() -> list[float]:
+        return [event.loss for event in recorder.events if isinstance(event, StepDone)]
+
+    with pytest.raises(StopRequested):
+        train(start_run(config, "run", folder), None, recorder, lambda: 15 if losses() else None)
+    (loss,) = losses()
+    return loss
 
 
 @pytest.mark.parametrize(
@@ -163,17 +196,20 @@ def test_every_choice_reaches_the_steps(
     quick: Config, tmp_path: Path, change: Change, train_keys: dict[str, object]
 ) -> None:
     config = tags_of(quick)
-    plain = losses_of(config, tmp_path / "plain")
-    changed = losses_of(change(config, train=train_keys), tmp_path / "changed")
-    assert changed[0] != plain[0]
+    plain = first_loss(config, tmp_path / "plain")
+    assert first_loss(change(config, train=train_keys), tmp_path / "changed") != plain
 
 
-def test_a_run_can_be_taught_by_another(quick: Config, tmp_path: Path, change: Change) -> None:
-    teacher = run_it(replace(quick, split=SplitConfig(kind="folds", num_folds=2)), tmp_path / "teacher")
+def test_a_run_can_be_taught_by_another(
+    quick: Config, tmp_path: Path, change: Change, straight_folds: tuple[RunResult, Recorder]
+) -> None:
+    teacher, _ = straight_folds
     config = change(quick, train={"soft_targets": str(teacher.folder / "oof.npz"), "soft_weight": 0.5})
-    taught, plain = losses_of(config, tmp_path / "taught"), losses_of(quick, tmp_path / "plain")
-    assert taught[0] != plain[0]
+    recorder = Recorder()
+    run_it(config, tmp_path / "taught", recorder)
+    taught = [event.loss for event in recorder.events if isinstance(event, StepDone)]
     # The first step of both sees the same logits, so only the targets differ.
+    assert taught[0] != first_loss(quick, tmp_path / "plain")
     assert np.isfinite(taught).all()
 
 
@@ -183,8 +219,8 @@ def test_weighted_sampling_draws_what_weighs(quick: Config, tmp_path: Path, chan
     Path("data/train.csv").write_text(f"id,kind,weight\n{rows}")
     source = TrainSourceConfig(images="train", labels="train.csv", suffix=".png", weight_column="weight")
     config = change(replace(quick, data=replace(quick.data, train=source)), train={"sampler": "weighted"})
-    weighted = losses_of(config, tmp_path / "weighted")
-    assert weighted[0] != losses_of(quick, tmp_path / "plain")[0]  # which images: tests/engine/test_plan.py
+    weighted = first_loss(config, tmp_path / "weighted")
+    assert weighted != first_loss(quick, tmp_path / "plain")  # which images: tests/engine/test_plan.py
 
 
 def test_a_choice_for_another_task_is_refused_before_training(quick: Config, tmp_path: Path, change: Change) -> None:

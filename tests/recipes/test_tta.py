@@ -23,7 +23,7 @@ from kgcv.recipes.predict_one import predict_images
 from kgcv.recipes.resize import resize
 from kgcv.recipes.run_folder import RunFolder
 from kgcv.recipes.summary import summarize_config
-from kgcv.recipes.train import start_run, train
+from kgcv.recipes.train import RunResult, start_run, train
 from kgcv.recipes.trained_model import load_trained
 from kgcv.recipes.tta import TtaRequest, TtaResult, parts_of, predict_parts, run_tta
 from kgcv.recipes.tta_samples import Part, open_part
@@ -40,21 +40,26 @@ def quicker(config: Config) -> Config:
     )
 
 
+def brief(config: Config) -> Config:
+    """One epoch, and a hold-out as before."""
+    return replace(config, stages=quicker(config).stages)
+
+
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory, make_competition: Callable[[Path], Config], trained: Train) -> Path:
-    """A folder with images and two trained runs, which tests copy: a hold-out and two folds."""
+    """A folder with images and trained runs of two folds, which tests copy."""
     folder = tmp_path_factory.mktemp("home")
     config = make_competition(folder)
     with contextlib.chdir(folder):
-        trained(config, folder / "holdout")
         trained(quicker(config), folder / "folds")
     return folder
 
 
 @pytest.fixture
-def run(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
+def run(home: Path, straight: RunResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
+    """A hold-out."""
     monkeypatch.chdir(home)
-    return RunFolder(shutil.copytree(home / "holdout", tmp_path / "run"))
+    return RunFolder(shutil.copytree(straight.folder, tmp_path / "run"))
 
 
 @pytest.fixture
@@ -217,17 +222,16 @@ def test_a_file_is_known_by_what_it_was_made_from(folds: RunFolder, passes: list
     assert sum(passes) == 2 * 6 * (2 if change_made in ("views", "plain weight") else 1)
 
 
-def test_changed_images_are_predicted_again(quick: Config, tmp_path: Path, passes: list[int], trained: Train) -> None:
-    run = trained(quick, tmp_path / "run")
-    before = tta(run).file.read_bytes()
-    passes.clear()
+def test_changed_images_are_predicted_again(finished: RunFolder, tmp_path: Path, passes: list[int]) -> None:
+    before = tta(finished).file.read_bytes()
+    assert sum(passes) == 6
     shutil.copy(tmp_path / "data/test/1.png", tmp_path / "data/test/0.png")
-    assert tta(run).file.read_bytes() != before
+    assert tta(finished).file.read_bytes() != before
     assert sum(passes) == 2 * 6
 
 
-def test_views_of_thresholds_and_test_images_must_be_alike(quick: Config, tmp_path: Path, trained: Train) -> None:
-    config = replace(tagged(quick, tmp_path), decision=DecisionConfig(thresholds="global"))
+def test_views_of_thresholds_and_test_images_must_be_alike(competition: Config, tmp_path: Path, trained: Train) -> None:
+    config = replace(tagged(brief(competition), tmp_path), decision=DecisionConfig(thresholds="global"))
     run = trained(config, tmp_path / "tags")
     run.thresholds_file.unlink()
     recorder = Recorder()
@@ -268,9 +272,8 @@ def test_random_views_are_the_same_each_time(run: RunFolder) -> None:
     assert tta(run, "test", "identity").file.read_bytes() != first
 
 
-def test_random_views_need_augmentation(competition: Config, tmp_path: Path) -> None:
-    run = start_run(replace(competition, augment=AugmentConfig()), "run", tmp_path / "run")
-    train(run, None, Recorder(), never_stop)
+def test_random_views_need_augmentation(competition: Config, tmp_path: Path, trained: Train) -> None:
+    run = trained(replace(brief(competition), augment=AugmentConfig()), tmp_path / "run")
     with pytest.raises(ConfigError, match="random:N draws the run's own augmentation, and this run has none"):
         tta(run, "test", "random:2")
 
@@ -280,15 +283,14 @@ def test_test_predictions_hold_every_id(run: RunFolder) -> None:
     assert sorted(predictions.ids) == ["0", "1", "2", "3", "4", "5"]
 
 
-def test_a_bad_test_image_is_named_and_changes_no_other_row(quick: Config, tmp_path: Path, trained: Train) -> None:
-    run = trained(quick, tmp_path / "run")
-    whole = read_predictions(tta(run).file)
+def test_a_bad_test_image_is_named_and_changes_no_other_row(finished: RunFolder, tmp_path: Path) -> None:
+    whole = read_predictions(tta(finished).file)
     (tmp_path / "data/test/3.png").write_bytes(b"no image")
     with pytest.raises(DataError, match=r"data/test/3\.png"):
-        tta(run)
-    resize(run.read_config(), Recorder(), never_stop, None, skip_bad=True)
+        tta(finished)
+    resize(finished.read_config(), Recorder(), never_stop, None, skip_bad=True)
     recorder = Recorder()
-    result = run_tta(run, "test", TtaRequest(), recorder, never_stop)
+    result = run_tta(finished, "test", TtaRequest(), recorder, never_stop)
     rest = read_predictions(result.file)
     kept = [index for index, name in enumerate(whole.ids) if name != "3"]
     assert rest.ids == tuple(whole.ids[index] for index in kept)
@@ -317,10 +319,10 @@ def test_no_such_views(run: RunFolder) -> None:
         tta(run, "test", "dihedrall")
 
 
-def test_config_without_test_images(competition: Config, tmp_path: Path, change: Callable[..., Config]) -> None:
-    config = change(competition, data={"test": None, "sample_submission": None})
-    run = start_run(config, "run", tmp_path / "run")
-    train(run, None, Recorder(), never_stop)
+def test_config_without_test_images(
+    competition: Config, tmp_path: Path, change: Callable[..., Config], trained: Train
+) -> None:
+    run = trained(change(brief(competition), data={"test": None, "sample_submission": None}), tmp_path / "run")
     assert parts_of(run) == ("valid",)
     with pytest.raises(ConfigError, match=r"data.test: the config names no test images"):
         tta(run)
@@ -356,8 +358,8 @@ def test_predict_one_is_the_mean_of_the_folds(folds: RunFolder) -> None:
         predict_images(folds, [path], 2)
 
 
-def test_predict_one_gives_the_tags_decided_on(quick: Config, tmp_path: Path, trained: Train) -> None:
-    config = replace(tagged(quick, tmp_path), decision=DecisionConfig(threshold=0.0))
+def test_predict_one_gives_the_tags_decided_on(competition: Config, tmp_path: Path, trained: Train) -> None:
+    config = replace(tagged(brief(competition), tmp_path), decision=DecisionConfig(threshold=0.0))
     run = trained(config, tmp_path / "tags")
     (one,) = predict_images(run, [Path("data/test/0.png")])
     assert one.tags == ("day", "light", "night")  # all are above 0
@@ -390,7 +392,7 @@ def test_regression_end_to_end(competition: Config, tmp_path: Path) -> None:
         competition.data.train, pattern=None, labels="labels.csv", id_column="id", label_columns=("light", "length")
     )
     config = replace(
-        competition,
+        brief(competition),
         data=replace(competition.data, train=source, task="regression", sample_submission=None),
         augment=AugmentConfig(preset="basic"),
     )
@@ -413,7 +415,7 @@ def tagged(config: Config, tmp_path: Path) -> Config:
 
 
 def test_several_labels_end_to_end(competition: Config, tmp_path: Path) -> None:
-    config = tagged(replace(competition, augment=AugmentConfig(preset="top_down")), tmp_path)
+    config = tagged(replace(brief(competition), augment=AugmentConfig(preset="top_down")), tmp_path)
     run = start_run(config, "run", tmp_path / "run")
     result = train(run, None, Recorder(), never_stop)
     assert list(result.folds[0].scores) == ["f2"]
@@ -423,7 +425,7 @@ def test_several_labels_end_to_end(competition: Config, tmp_path: Path) -> None:
 
 
 def test_one_sigmoid_output(competition: Config, tmp_path: Path, change: Callable[..., Config]) -> None:
-    run = start_run(change(competition, model={"binary_output": "sigmoid"}), "run", tmp_path / "run")
+    run = start_run(change(brief(competition), model={"binary_output": "sigmoid"}), "run", tmp_path / "run")
     result = train(run, None, Recorder(), never_stop)
     values = read_predictions(result.folder / "fold0/valid.npz").values
     assert values.shape == (6, 2)

@@ -1,11 +1,12 @@
 """Kills `kgcv download` again and again, at moments drawn at random, until it is done; then compares every byte.
 
-    python tests/benchmarks/bench_download.py --downloads 20 --megabytes 300
+    python tests/benchmarks/download_kills.py --downloads 20 --megabytes 300
 
 The competition is served by the loopback Kaggle of the tests: three large files, a `.tar.7z` and a `.csv.zip`, as
 competitions ship them. Each download gets up to `--kills` SIGKILLs, at moments that are uniform over the time an
-undisturbed download takes, and is then left to finish. It is right if every file has the hash of its original, the
-next call finds all current, and no half-written file ever had a final name. Prints a table; exit 1 if one is wrong.
+undisturbed download takes (over half of it for the first ones, as each process goes on where the last one was), and is
+then left to finish. It is right if every file has the hash of its original, the next call finds all current, and no
+half-written file ever had a final name. Prints a table; exit 1 if one is wrong.
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ from typing import Any
 import py7zr
 
 SLUG = "leaf-disease"
+_STEP = 1 << 18
+"""Bytes the storage writes, and counts, at a time."""
+
 COMMAND = [sys.executable, "-m", "kgcv", "download", SLUG, "-o", "data", "--progress", "none", "--json"]
 
 
@@ -120,9 +124,9 @@ def find_phase(data: Path) -> str:
     incoming = data / ".kgcv" / "incoming"
     if (data / ".unpacking").exists():
         return "unpack"
-    if any(incoming.glob(".*.part")):
+    if any(incoming.glob("*/.part")):
         return "receive"
-    return "check" if incoming.exists() else "start"
+    return "check" if any(incoming.glob("*/*.zip")) else "start"
 
 
 def find_faults(data: Path, wanted: dict[str, str], is_done: bool) -> list[str]:
@@ -169,17 +173,16 @@ def download(server: Any, folder: Path, wanted: dict[str, str], moments: list[fl
 
 
 def count_bytes(module: Any) -> Any:
-    """A server that counts what its storage sends."""
+    """A server that counts what its storage sends, at its rate."""
 
     class Counting(module.LoopbackKaggle):  # type: ignore[misc]
         sent = 0
 
-    pour = module._Handler._write_slowly
-
     def counted(handler: Any, content: memoryview) -> None:
-        for at in range(0, len(content), 1 << 18):
-            pour(handler, content[at : at + (1 << 18)])
-            handler.server.kaggle.sent += len(content[at : at + (1 << 18)])
+        for at in range(0, len(content), _STEP):
+            handler.wfile.write(content[at : at + _STEP])
+            handler.server.kaggle.sent += len(content[at : at + _STEP])
+            time.sleep(_STEP / handler.server.kaggle.rate)
 
     module._Handler._write_slowly = counted
     return Counting
@@ -200,8 +203,10 @@ def main() -> int:
         server.files[SLUG] = files
         size = len(server.archive(SLUG))
         server.rate = options.rate * 1_000_000
-        (Path(root) / "0").mkdir()
-        usual = download(server, Path(root) / "0", wanted, [])
+        for name in ("warm-up", "usual"):
+            (Path(root) / name).mkdir()
+            usual = download(server, Path(root) / name, wanted, [])
+            shutil.rmtree(Path(root) / name)
         print(
             f"archive {size / 1e6:.1f} MB; undisturbed: {usual.seconds:.1f} s, peak {usual.peak / 1e6:.0f} MB, "
             f"{'; '.join(usual.faults) or 'identical'}",
@@ -210,7 +215,8 @@ def main() -> int:
         for number in range(1, options.downloads + 1):
             folder = Path(root) / str(number)
             folder.mkdir()
-            moments = [draws.uniform(0.2, usual.seconds) for _ in range(options.kills)]
+            ends = [usual.seconds / 2 if kill < options.kills / 2 else usual.seconds for kill in range(options.kills)]
+            moments = [draws.uniform(0.2, end) for end in ends]
             outcome = download(server, folder, wanted, moments)
             outcomes.append(outcome)
             phases = ",".join(outcome.phases)
