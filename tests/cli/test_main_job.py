@@ -137,9 +137,14 @@ for line in sys.stdin:
 @pytest.fixture(scope="module")
 def launcher() -> Iterator[subprocess.Popen[str]]:
     """Runs each line of its stdin as a command in a process of its own, whose number and exit code it tells."""
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen([sys.executable, "-c", LAUNCHER], text=True, env=environment, **pipes) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", LAUNCHER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    ) as process:
         yield process
         assert process.stdin is not None
         process.stdin.close()

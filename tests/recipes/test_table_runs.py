@@ -60,9 +60,9 @@ def write_shops(folder: Path) -> Config:
     folder.mkdir(parents=True, exist_ok=True)
     lines = ["shop,day,weekday,open,size,sales"]
     for number in range(NUM_DAYS):
-        for shop in SHOPS:
+        for shop, size in SHOPS.items():
             amount = sales(shop, number)
-            lines.append(f"{shop},{day(number)},{number % 7},{int(amount > 0)},{SHOPS[shop] / 100},{amount}")
+            lines.append(f"{shop},{day(number)},{number % 7},{int(amount > 0)},{size / 100},{amount}")
     (folder / "train.csv").write_text("\n".join(lines) + "\n")
     tests = ["id,shop,day,weekday,open,size"]
     for number in range(NUM_DAYS, NUM_DAYS + NUM_TEST_DAYS):
@@ -238,7 +238,7 @@ def test_data_that_changed_since_the_fold_began_are_refused(shops: Config, tmp_p
         train(made, None, Recorder(), lambda: None if next(left, None) is not None else 15)
     table = Path(shops.data.root) / "train.csv"
     table.write_text(table.read_text().replace("c,2021-01-04,0,1,40.0", "c,2021-01-04,0,1,41.0"))
-    with pytest.raises(CheckpointError, match="encoding.json: the values of the columns have changed"):
+    with pytest.raises(CheckpointError, match=r"encoding\.json: the values of the columns have changed"):
         train(made, None, Recorder(), never_stop)
 
 
