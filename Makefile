@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup test check fmt demo satellite rossmann pipeline clean
+.PHONY: help setup test check fmt bench demo satellite rossmann pipeline clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -34,6 +34,22 @@ check: setup ## Format, lint, types, architecture: what may not be wrong before 
 fmt: setup ## Format the code and mend what ruff can mend
 	ruff format .
 	ruff check --fix .
+
+# --- kgcv beside its peers, in an environment of their own ----------------------------------------------------------
+#
+# `make bench ROWS="batches-64 tta"` measures some rows, `ROUNDS=9` more often. FFCV is a peer where it builds.
+
+ROWS :=
+ROUNDS := 5
+
+.venv-bench/.installed: pyproject.toml tests/benchmarks/peers.txt
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --editable . -r tests/benchmarks/peers.txt
+	-.venv-bench/bin/python -m pip install --quiet ffcv
+	@touch $@
+
+bench: .venv-bench/.installed ## Time kgcv beside torchvision, timm, fastai and others: a table, and bench.json
+	.venv-bench/bin/python -m tests.benchmarks.bench $(ROWS) --rounds $(ROUNDS) --json bench.json
 
 # --- The whole job on the embedded data set, in the folder demo/ -------------------------------------------------
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from statistics import stdev
 from typing import TYPE_CHECKING
 
 import click
@@ -92,6 +91,8 @@ def _as_text(result: RunResult) -> str:
         scores = _scores_text(fold.scores) or "trained on all samples, not validated"
         lines.append(f"fold {fold.fold}: {scores}  (best: stage {fold.card.stage + 1}, epoch {fold.card.epoch + 1})")
     if result.oof_scores is not None and len(result.folds) > 1:
+        from statistics import stdev
+
         first = [next(iter(fold.scores.values())) for fold in result.folds]
         lines.append(f"all folds: {_scores_text(result.oof_scores)}  (spread over folds {format_number(stdev(first))})")
     return "\n".join(lines)

@@ -159,9 +159,10 @@ def inspect_image(path: Path, channels: int = 3) -> ImageFacts:
     return facts
 
 
-def write_jpeg(path: Path, image: np.ndarray, quality: int = JPEG_QUALITY) -> None:
+def write_jpeg(path: Path, image: np.ndarray, quality: int = JPEG_QUALITY, sync: bool = True) -> None:
     """Write `(H, W, 1)` or `(H, W, 3)` uint8 as a JPEG of `quality` (0 to 95), whole or not at all.
 
+    Without `sync` a power failure can still lose it, until someone flushes it to the disk.
     One writer at a time: what a kill leaves is `.<name>.part`, and the next write of `path` takes it over.
     """
     pixels = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
@@ -170,7 +171,8 @@ def write_jpeg(path: Path, image: np.ndarray, quality: int = JPEG_QUALITY) -> No
     with part.open("wb") as stream:
         pixels.save(stream, "JPEG", quality=quality)
         stream.flush()
-        os.fsync(stream.fileno())
+        if sync:
+            os.fsync(stream.fileno())
     part.replace(path)
 
 

@@ -6,6 +6,7 @@ and deleted first when the tree is made anew.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -73,6 +74,7 @@ class JpegWriter:
         self._paths = [tree / name for name in self._names]
         self._manifest = _manifest(tree, part)
         self._read = read
+        self._not_on_disk: list[Path] = []
 
     def resume(self, entries: np.ndarray) -> np.ndarray:
         """Delete the manifest, look which files are there; see `StoreWriter.resume`."""
@@ -82,15 +84,20 @@ class JpegWriter:
     def prepare(self, row: int, path: Path) -> np.ndarray:
         """Read the image at `path`, and write its file."""
         image = self._read(path)
-        write_jpeg(self._paths[row], image)
+        write_jpeg(self._paths[row], image, sync=False)
         return image
 
     def place(self, row: int, image: np.ndarray) -> tuple[int, int, int]:
         """The entry of the file that is already written."""
+        self._not_on_disk.append(self._paths[row])
         return self._paths[row].stat().st_size, image.shape[0], image.shape[1]
 
     def flush(self) -> None:
-        """Nothing to do: each file was flushed when it was written."""
+        """Return when the files are on the disk; many at once take a fraction of the time of one by one."""
+        for path in self._not_on_disk:
+            with path.open("rb") as stream:
+                os.fsync(stream.fileno())
+        self._not_on_disk.clear()
 
     def finish(self, entries: np.ndarray, notes: StoreNotes) -> None:
         """Write the manifest."""

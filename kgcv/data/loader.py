@@ -13,6 +13,7 @@ import torch.nn.functional as F  # noqa: N812  torch's own name for it
 from torch import Tensor
 
 from kgcv.data.images import ImageSource
+from kgcv.data.packed import PackedImages
 
 READ_AHEAD = 2
 """Batches each thread may be ahead of the one in use."""
@@ -58,28 +59,34 @@ def _scale_shortest(image: np.ndarray, edge: int) -> np.ndarray:
 
 def read_batch(source: ImageSource, edge: int, request: BatchRequest) -> Tensor:
     """The squares of a request, `(B, C, edge, edge)` uint8 (channels last in memory)."""
-    squares = np.stack(
-        [
-            cut_square(source.read(int(row)), edge, float(offset))
-            for row, offset in zip(request.rows, request.offsets, strict=True)
-        ]
-    )
+    squares = source.cut_squares(request.rows, edge, request.offsets) if isinstance(source, PackedImages) else None
+    if squares is None:
+        each = zip(request.rows.tolist(), request.offsets.tolist(), strict=True)
+        squares = np.stack([cut_square(source.read(row), edge, offset) for row, offset in each])
     return torch.from_numpy(squares).permute(0, 3, 1, 2)
 
 
-def read_batches(source: ImageSource, edge: int, requests: Iterable[BatchRequest], workers: int) -> Iterator[Tensor]:
+def read_batches(
+    source: ImageSource, edge: int, requests: Iterable[BatchRequest], workers: int, is_pinned: bool = False
+) -> Iterator[Tensor]:
     """The batches of `requests`, in their order, read ahead by `workers` threads.
 
-    Threads suffice: copying from a memory map and decoding both release the interpreter's lock.
+    Threads suffice: copying from a memory map and decoding both release the interpreter's lock. `is_pinned` puts the
+    batches in page-locked memory, from which a GPU copies while it computes.
 
     Raises:
         DataError: an image cannot be read; it names the file.
     """
+
+    def read(request: BatchRequest) -> Tensor:
+        batch = read_batch(source, edge, request)
+        return batch.pin_memory() if is_pinned else batch
+
     with ThreadPoolExecutor(max_workers=workers) as pool:
         waiting: deque[Future[Tensor]] = deque()
         try:
             for request in requests:
-                waiting.append(pool.submit(read_batch, source, edge, request))
+                waiting.append(pool.submit(read, request))
                 if len(waiting) > READ_AHEAD * workers:
                     yield waiting.popleft().result()
             while waiting:

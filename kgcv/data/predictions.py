@@ -48,7 +48,8 @@ class Predictions:
             raise DataError(f"{source}: {len(missing)} ids are missing: {listed(missing)}")
         if len(class_names) != len(self.class_names) or set(class_names) != set(self.class_names):
             raise DataError(f"{source}: has the classes {listed(self.class_names)}, not {listed(class_names)}")
-        columns = [self.class_names.index(name) for name in class_names]
+        column_of = {name: column for column, name in enumerate(self.class_names)}
+        columns = [column_of[name] for name in class_names]
         values = self.values[[row_of[name] for name in ids]][:, columns]
         return replace(self, ids=tuple(ids), class_names=tuple(class_names), values=values)
 
@@ -61,7 +62,8 @@ class Predictions:
         Raises:
             DataError: an id stands twice, or there are NaN, infinity, or values that are no probabilities.
         """
-        if doubled := [name for name, count in Counter(self.ids).items() if count > 1]:
+        if len(set(self.ids)) < len(self.ids):
+            doubled = [name for name, count in Counter(self.ids).items() if count > 1]
             raise DataError(f"{source}: ids that occur more than once: {listed(doubled)}")
         self.refuse(source, ~np.isfinite(self.values), "NaN or infinite values")
         if self.task == "regression":

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Protocol
 
 import numpy as np
@@ -37,6 +38,12 @@ class Inputs(Protocol):
         ...
 
 
+@cache
+def _on_device(normalization: Normalization, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation, `(C,)` each; put there once, for a copy makes a GPU wait."""
+    return torch.tensor(normalization.mean, device=device), torch.tensor(normalization.std, device=device)
+
+
 @dataclass(frozen=True, slots=True)
 class ImageInputs:
     """Squares of images, `(B, C, edge, edge)` uint8, made `(B, C, image_size, image_size)` float32 on the device."""
@@ -49,13 +56,15 @@ class ImageInputs:
 
     def read(self, requests: Iterable[BatchRequest]) -> Iterator[Tensor]:
         """uint8 squares on the CPU."""
-        return read_batches(self.source, self.edge, requests, self.runtime.workers)
+        is_pinned = self.runtime.device.type == "cuda"  # what lies still can be copied while the device computes
+        return read_batches(self.source, self.edge, requests, self.runtime.workers, is_pinned)
 
     def ready(self, batch: Tensor, changes: Changes) -> Tensor:
         """Warped, lit and normalised on the device."""
         device = self.runtime.device
-        mean, std = (torch.tensor(v, device=device) for v in (self.normalization.mean, self.normalization.std))
-        return self.runtime.place(prepare(batch.to(device), changes, self.image_size, mean, std))
+        mean, std = _on_device(self.normalization, device)
+        images = batch.to(device, non_blocking=True)
+        return self.runtime.place(prepare(images, changes, self.image_size, mean, std))
 
     def logits(self, model: Network, ready: Tensor) -> Tensor:
         """Body and head."""

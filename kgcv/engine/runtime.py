@@ -45,7 +45,7 @@ class Runtime:
     def place(self, images: Tensor) -> Tensor:
         """`images` `(B, C, H, W)` on the device, in the model's memory format."""
         images = images.to(self.device, non_blocking=True)
-        return images.contiguous(memory_format=torch.channels_last) if self.channels_last else images
+        return images.contiguous(memory_format=torch.channels_last if self.channels_last else torch.contiguous_format)
 
     def place_model(self, model: ModelT) -> ModelT:
         """`model` on the device, in the memory format chosen."""

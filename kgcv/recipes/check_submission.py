@@ -13,7 +13,6 @@ from kgcv.config.schema import Config
 from kgcv.data.predictions import Predictions, read_predictions
 from kgcv.errors import ConfigError, DataError, SubmissionError, listed
 from kgcv.files import hash_file
-from kgcv.recipes.decision import read_rule
 from kgcv.submission.build import build_submission
 from kgcv.submission.file_check import check_file
 from kgcv.submission.formats import DECIDED, find_format, submission_settings
@@ -76,17 +75,22 @@ def _check_file(file: Path, output: Path | None, sample: Path, despite_doubts: b
 
 def _check_run(run: Path, path: Path, sample: Path | None) -> CheckResult:
     config = load_config(run / "config.yaml")
-    sample = sample or _find_sample(run, config)
+    wanted = read_sample(sample or _find_sample(run, config))
     settings = submission_settings(config)
     file = _find_test_predictions(run)
     predictions = read_predictions(file).checked(str(file))
     decisions = None
-    if find_format(read_sample(sample), predictions, settings) in DECIDED:
+    form = find_format(wanted, predictions, settings)
+    if form in DECIDED:
+        from kgcv.recipes.decision import read_rule  # loads metrics, which probabilities need not wait for
+
         decisions = read_rule(run, predictions.class_names).decide(predictions.values)
-    submission = build_submission(predictions, sample, settings, decisions)
-    verify = partial(verify_submission, predictions=predictions, sample=sample, config=settings, decisions=decisions)
+    submission = build_submission(predictions, wanted, form, settings, decisions)
+    verify = partial(
+        verify_submission, predictions=predictions, sample=wanted, form=form, config=settings, decisions=decisions
+    )
     write_submission(path, submission, verify)
-    warnings = _empty_cells(predictions, decisions) if submission.format in ("tags", "indices") else ()
+    warnings = _empty_cells(predictions, decisions) if form in ("tags", "indices") else ()
     return _describe(path, submission, config.competition, warnings)
 
 
@@ -95,7 +99,7 @@ def _describe(
 ) -> CheckResult:
     return CheckResult(
         path=path,
-        num_rows=len(submission.rows),
+        num_rows=len(submission.ids),
         columns=submission.header,
         format=submission.format,
         sha256=hash_file(path),

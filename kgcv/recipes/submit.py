@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from kgcv.config.load import load_config
 from kgcv.errors import ConfigError
@@ -17,8 +18,9 @@ from kgcv.kaggle.settle import Desk, nap
 from kgcv.kaggle.slug import parse_slug
 from kgcv.kaggle.upload import send_once
 from kgcv.recipes.check_submission import CheckResult, check_submission
-from kgcv.recipes.own_score import OwnScore, make_message, read_own_score
-from kgcv.recipes.sample_file import fetch_sample
+
+if TYPE_CHECKING:
+    from kgcv.recipes.own_score import OwnScore
 
 OpenDesk = Callable[[], Desk]
 """Connects to Kaggle; called after everything that can be found wrong without it."""
@@ -88,6 +90,8 @@ def submit(request: SubmitRequest, reporter: Reporter, open_desk: OpenDesk) -> S
         KaggleError: anything that Kaggle says no to, or that nobody knows about; scored with an error.
         StopRequested: a signal came.
     """
+    from kgcv.recipes.own_score import read_own_score  # loads what `check` need not wait for
+
     is_run = request.run_or_file.is_dir()
     slug = _find_competition(request)
     if is_run or request.sample is not None:
@@ -134,12 +138,16 @@ def _find_competition(request: SubmitRequest) -> str:
 
 
 def _check_with_fetched(request: SubmitRequest, slug: str, desk: Desk) -> CheckResult:
+    from kgcv.recipes.sample_file import fetch_sample
+
     with TemporaryDirectory(prefix="kgcv-") as folder:
         sample = fetch_sample(desk, slug, Path(folder))
         return check_submission(request.run_or_file, request.output, sample, request.despite_doubts)
 
 
 def _new_entry(request: SubmitRequest, slug: str, checked: CheckResult, own: OwnScore | None) -> Entry:
+    from kgcv.recipes.own_score import make_message
+
     entry = Entry(
         competition=slug,
         sha256=checked.sha256,

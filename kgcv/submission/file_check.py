@@ -10,11 +10,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from kgcv.errors import SubmissionError, listed
 from kgcv.submission.table import (
     GZIP_MARK,
     Submission,
-    is_number,
+    read_numbers,
     read_sample,
     read_table,
     require_same_columns,
@@ -51,16 +53,27 @@ def check_file(path: Path, sample: Path) -> CheckedFile:
     _refuse_packing(path)
     wanted, table = read_sample(sample), read_table(path)
     require_same_columns(wanted.header, table.header, str(path))
-    places = [table.header.index(name) for name in wanted.header]
-    rows = [tuple(row[place] for place in places) for row in table.rows]
-    require_same_ids(wanted.ids, [row[0] for row in rows], str(path))
-    row_of = {row[0]: row for row in rows}
-    ordered = Submission(wanted.header, tuple(row_of[id_] for id_ in wanted.ids))
+    ordered = _in_order(wanted, table, path)
     columns = [_Column(name, wanted, ordered, place) for place, name in enumerate(wanted.header) if place > 0]
     for column in columns:
         _refuse_no_number(path, column)
     doubts = [*_doubt_bytes(path), *(doubt for column in columns for doubt in _doubt(column))]
     return CheckedFile(ordered, tuple(doubts), tuple(_notes(wanted, table, ordered, columns)))
+
+
+def _in_order(wanted: Submission, table: Submission, path: Path) -> Submission:
+    """`table` with the rows and columns in the order of `wanted`.
+
+    Raises:
+        SubmissionError: the ids are not the same.
+    """
+    column_of = dict(zip(table.header, table.columns, strict=True))
+    ids = column_of[wanted.header[0]]
+    require_same_ids(wanted.ids, ids, str(path))
+    row_of = {id_: row for row, id_ in enumerate(ids)}
+    rows = [row_of[id_] for id_ in wanted.ids]
+    cells = (column_of[name] for name in wanted.header)
+    return Submission(wanted.header, tuple(tuple(column[row] for row in rows) for column in cells))
 
 
 class _Column:
@@ -69,21 +82,28 @@ class _Column:
     def __init__(self, name: str, sample: Submission, table: Submission, place: int) -> None:
         self.name = name
         self.ids = table.ids
-        self.wanted = [row[place] for row in sample.rows]
-        self.cells = [row[place] for row in table.rows]
-        self.has_numbers = all(map(is_number, self.wanted))
-        joined = "".join(self.wanted)
+        self.cells = table.columns[place]
+        wanted = set(sample.columns[place])
+        self.wanted_numbers = read_numbers(wanted)
+        self.has_numbers = bool(np.isfinite(self.wanted_numbers).all())
+        self.numbers = read_numbers(self.cells) if self.has_numbers else np.array([])
+        joined = "".join(wanted)
         # A space comes last, for it may be a part of the words that another mark separates.
         self.separator = next((mark for mark in (*_SEPARATORS, " ") if mark in joined), None)
-        self.vocabulary = {word for cell in self.wanted for word in self.words(cell)}
+        self.vocabulary = {word for cell in wanted for word in self.words(cell)}
+        self.lower_vocabulary = {word.lower() for word in self.vocabulary}
 
     def words(self, cell: str) -> list[str]:
         """The words of a cell as the sample file separates them."""
         return cell.split(self.separator) if self.separator is not None and cell else [cell]
 
-    def where(self, is_wrong: Sequence[bool]) -> list[str]:
-        """Ids and cells of the rows that are wrong."""
-        return [f"{id_} ({cell!r})" for id_, cell, wrong in zip(self.ids, self.cells, is_wrong, strict=True) if wrong]
+    def used_words(self) -> set[str]:
+        """The words of the file's cells."""
+        return {word for cell in set(self.cells) for word in self.words(cell)}
+
+    def where(self, is_wrong: np.ndarray) -> list[str]:
+        """Ids and cells of the rows that are wrong; `is_wrong` is `(N,)` bool."""
+        return [f"{self.ids[row]} ({self.cells[row]!r})" for row in np.flatnonzero(is_wrong)]
 
 
 def _refuse_packing(path: Path) -> None:
@@ -102,7 +122,7 @@ def _refuse_packing(path: Path) -> None:
 def _refuse_no_number(path: Path, column: _Column) -> None:
     if not column.has_numbers:
         return
-    if wrong := column.where([not is_number(cell) for cell in column.cells]):
+    if wrong := column.where(~np.isfinite(column.numbers)):
         raise SubmissionError(f"{path}: column {column.name!r} is not a number at {len(wrong)} ids: {listed(wrong)}")
 
 
@@ -120,23 +140,21 @@ def _doubt(column: _Column) -> Iterator[str]:
 
 
 def _doubt_numbers(column: _Column) -> Iterator[tuple[str, list[str]]]:
-    wanted, values = ([float(cell) for cell in cells] for cells in (column.wanted, column.cells))
-    if all(0 <= value <= 1 for value in wanted) and any(0 < value < 1 for value in wanted):
-        outside = [not 0 <= value <= 1 for value in values]
-        yield "outside 0 to 1, where the sample file has probabilities,", column.where(outside)
-    elif len(set(wanted)) > 2 and all(value.is_integer() for value in wanted):
-        broken = [not value.is_integer() for value in values]
-        yield "not whole, where the sample file has whole numbers only,", column.where(broken)
+    wanted, values = column.wanted_numbers, column.numbers
+    if ((wanted >= 0) & (wanted <= 1)).all() and ((wanted > 0) & (wanted < 1)).any():
+        yield "outside 0 to 1, where the sample file has probabilities,", column.where((values < 0) | (values > 1))
+    elif len(np.unique(wanted)) > 2 and (wanted == wanted.round()).all():
+        yield "not whole, where the sample file has whole numbers only,", column.where(values != values.round())
 
 
 def _doubt_words(column: _Column) -> Iterator[tuple[str, list[str]]]:
     """Each cell is doubted for one reason at most."""
-    kinds = [_doubtful(column, cell) for cell in column.cells]
+    kind_of = {cell: _doubtful(column, cell) for cell in set(column.cells)}
+    kinds = [kind_of[cell] for cell in column.cells]
     for kind in dict.fromkeys(kind for kind in kinds if kind is not None):
-        yield kind, column.where([other == kind for other in kinds])
-    used = {word for cell in column.cells for word in column.words(cell)}
-    if not any(kinds) and not used & column.vocabulary:
-        every = column.where([True] * len(column.cells))
+        yield kind, column.where(np.array([other == kind for other in kinds]))
+    if not any(kinds) and not column.used_words() & column.vocabulary:
+        every = column.where(np.ones(len(kinds), dtype=bool))
         yield f"none of the sample file's words ({listed(sorted(map(repr, column.vocabulary)), 5)})", every
 
 
@@ -148,7 +166,7 @@ def _doubtful(column: _Column, cell: str) -> str | None:
     if cell != cell.strip():
         return "spaces around the text"
     unknown = [word for word in column.words(cell) if word not in column.vocabulary]
-    if set(map(str.lower, unknown)) & set(map(str.lower, column.vocabulary)):
+    if column.lower_vocabulary.intersection(map(str.lower, unknown)):
         return "the sample file's words in other letters"
     if any(_is_joined(word, column.vocabulary) for word in unknown):
         return "another separator than the sample file's"
@@ -162,13 +180,12 @@ def _is_joined(word: str, vocabulary: set[str]) -> bool:
 
 
 def _notes(wanted: Submission, table: Submission, ordered: Submission, columns: Sequence[_Column]) -> Iterator[str]:
-    if ordered.rows == wanted.rows:
+    if ordered.columns == wanted.columns:
         yield "it says what the sample file says"
-    elif len(wanted.rows) > 1 and len({row[1:] for row in ordered.rows}) == 1:
+    elif len(wanted.ids) > 1 and all(len(set(column.cells)) == 1 for column in columns):
         yield "every row says the same"
     if (table.header, table.ids) != (wanted.header, wanted.ids):
         yield "rows or columns are not in the sample file's order, which few competitions mind; -o FILE puts them in it"
     for column in columns:
-        used = {word for cell in column.cells for word in column.words(cell)}
-        if not column.has_numbers and (strange := sorted(used - column.vocabulary)):
+        if not column.has_numbers and (strange := sorted(column.used_words() - column.vocabulary)):
             yield f"column {column.name!r} has words that the sample file does not show: {listed(map(repr, strange))}"

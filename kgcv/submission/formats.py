@@ -93,7 +93,7 @@ def _guess_format(table: Submission, predictions: Predictions, config: Submissio
 
 def _guess_columns(table: Submission) -> str:
     """A column a tag: with a decimal point somewhere it wants probabilities."""
-    cells = {cell for row in table.rows for cell in row[1:]}
+    cells = set().union(*table.columns[1:])
     if all(is_number(cell) for cell in cells) and not cells <= {"0", "1"}:
         return "probabilities"
     raise _asked(
@@ -104,7 +104,7 @@ def _guess_columns(table: Submission) -> str:
 
 def _guess_tags(table: Submission, class_names: tuple[str, ...], config: SubmissionConfig) -> str:
     """One column for several labels."""
-    cells = {row[1] for row in table.rows}
+    cells = set(table.columns[1])
     words = {word for cell in cells for word in cell.split(separator_of(config))} - {""}
     if words & set(class_names) or any(_joint(cell, class_names) for cell in cells):
         return "tags"
@@ -118,7 +118,7 @@ def _guess_tags(table: Submission, class_names: tuple[str, ...], config: Submiss
 
 def _guess_single(table: Submission, class_names: tuple[str, ...], config: SubmissionConfig) -> str:
     """One column for one class out of several: a name, a number or a probability."""
-    examples = {row[1] for row in table.rows}
+    examples = set(table.columns[1])
     is_numeric = all(is_number(text) for text in examples)
     if config.positive_class is not None:
         return "probability"
@@ -134,7 +134,7 @@ def _guess_single(table: Submission, class_names: tuple[str, ...], config: Submi
 
 
 def _untold(table: Submission, class_names: tuple[str, ...], choices: str) -> ConfigError:
-    example = min(row[1] for row in table.rows)
+    example = min(table.columns[1])
     return _asked(
         f"the sample file's column {table.header[1]!r} (such as {example!r}) does not tell what it wants of the "
         f"classes {listed(class_names)}: say {choices}"
@@ -159,7 +159,7 @@ def _refuse_separator(table: Submission, class_names: Sequence[str], separator: 
     """The separator must tell tags apart, and be the one the sample file has, where that can be seen."""
     if unclear := [repr(name) for name in class_names if separator in name]:
         raise ConfigError([f"submission.separator: {separator!r} is part of the class names {listed(unclear)}"])
-    for cell in sorted({row[1] for row in table.rows}):
+    for cell in sorted(set(table.columns[1])):
         found = _joint(cell, class_names)
         if found is not None and found != separator:
             raise ConfigError(

@@ -6,7 +6,17 @@ import torch
 from torch import Tensor
 
 from kgcv.config.schema import AugmentConfig
-from kgcv.data.augment import DIHEDRAL, IDENTITY, MIRROR, NUM_DRAWS, Changes, draw_changes, prepare, warp
+from kgcv.data.augment import (
+    DIHEDRAL,
+    IDENTITY,
+    MIRROR,
+    NUM_DRAWS,
+    Changes,
+    draw_changes,
+    find_symmetries,
+    prepare,
+    warp,
+)
 
 NUM = 4000
 DRAWS = np.random.default_rng(5).random((NUM, NUM_DRAWS))
@@ -65,39 +75,58 @@ def test_any_number_of_channels(channels):
 
 
 def test_the_eight_symmetries():
-    image = images_of(1, side=5).float() / 255
+    image = images_of(1, side=5)
     turned = [warp(image, symmetry[None], 5)[0] for symmetry in DIHEDRAL]
-    array = image[0].numpy()
+    array = image[0].numpy() / 255
     for times in range(4):
         rotated = np.rot90(array, times, axes=(1, 2))
         assert close(turned[times], rotated)
         assert close(turned[times + 4], rotated[:, ::-1])
-    assert torch.equal(turned[0], image[0])
+    assert torch.equal(turned[0], image[0].float() / 255)
     different = {np.round(result.numpy(), 3).tobytes() for result in turned}
     assert len(different) == 8
 
 
+@pytest.mark.parametrize("size", [6, 4])
+def test_symmetries_are_the_limit_of_sampling(size):
+    """A warp that is hardly another one goes the other way, and must show the same."""
+    images = images_of(8, side=6)
+    exact, nearly = warp(images, DIHEDRAL, size), warp(images, DIHEDRAL + 1e-7, size)
+    assert (find_symmetries(DIHEDRAL) == np.arange(8)).all()
+    assert (find_symmetries(DIHEDRAL + 1e-7) == -1).all()
+    assert close(exact, nearly.numpy())
+
+
+def test_an_image_does_not_depend_on_its_batch():
+    """Symmetries and sampled images are computed apart; each gets the bits that it gets alone."""
+    images = images_of(6)
+    turned = np.stack([IDENTITY, MIRROR, 0.9 * IDENTITY, DIHEDRAL[3], IDENTITY, 0.8 * MIRROR])
+    together = warp(images, turned, 4)
+    for row in range(6):
+        assert torch.equal(together[row], warp(images[row : row + 1], turned[row : row + 1], 4)[0])
+
+
 def test_the_mirror():
-    image = images_of(1).float() / 255
-    assert close(warp(image, MIRROR[None], 6), image.numpy()[:, :, :, ::-1])
+    image = images_of(1)
+    assert close(warp(image, MIRROR[None], 6), image.numpy()[:, :, :, ::-1] / 255)
 
 
 def test_half_the_side_averages_pixels():
-    image = images_of(1, side=8).float() / 255
-    expected = image.reshape(1, 3, 4, 2, 4, 2).mean(dim=(3, 5))
+    image = images_of(1, side=8)
+    expected = (image.float() / 255).reshape(1, 3, 4, 2, 4, 2).mean(dim=(3, 5))
     assert close(warp(image, IDENTITY[None], 4), expected.numpy())
 
 
 def test_what_lies_outside_is_the_reflection():
-    image = images_of(1, side=4).float() / 255
+    image = images_of(1, side=4)
     seen = warp(image, 2 * IDENTITY[None], 8)
-    assert close(seen[0], np.pad(image[0].numpy(), ((0, 0), (2, 2), (2, 2)), mode="symmetric"))
+    assert close(seen[0], np.pad(image[0].numpy() / 255, ((0, 0), (2, 2), (2, 2)), mode="symmetric"))
 
 
 def test_a_magnified_corner():
-    image = images_of(1, side=8).float() / 255
+    image = images_of(1, side=8)
     corner = np.array([[[0.5, 0.0, 0.5], [0.0, 0.5, -0.5]]])  # x to the right, y downwards: top right
-    assert close(warp(image, corner, 4), image.numpy()[:, :, :4, 4:])
+    assert close(warp(image, corner, 4), image.numpy()[:, :, :4, 4:] / 255)
 
 
 def test_light_by_hand():
@@ -231,9 +260,9 @@ def test_a_quarter_turn_by_the_largest_rotation():
     draws = np.full((1, NUM_DRAWS), 0.5)
     draws[0, 1:3] = 0.75, 0.0  # 2 * 0.75 - 1 is half of 180 degrees
     config = AugmentConfig(preset="basic", max_rotate=180.0, max_lighting=0.0)
-    image = images_of(1).float()
+    image = images_of(1)
     turned = warp(image, draw_changes(draws, config).warps, 6)
-    assert np.abs(turned.numpy() - np.rot90(image.numpy(), 1, axes=(2, 3))).max() < 1e-3
+    assert close(turned, np.rot90(image.numpy() / 255, 1, axes=(2, 3)))
 
 
 def test_all_changes_are_composed_to_one_warp():

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kgcv.data.loader import cut_square
 from kgcv.data.packed import PackedImages, PackedWriter
 from kgcv.data.store_notes import ENTRY, Failure, StoreNotes
 from kgcv.errors import DataError
@@ -121,3 +122,36 @@ class TestBadFiles:
         store.write_bytes(store.read_bytes()[1:])
         with pytest.raises(DataError, match="damaged"):
             PackedImages(store)
+
+
+def test_squares_of_many_images_are_those_of_each(tmp_path):
+    random = np.random.default_rng(3)
+    shapes = [(4, 4), (4, 9), (7, 4), (4, 5), (12, 4)]
+    images = [random.integers(0, 256, (*shape, 3), dtype=np.uint8) for shape in shapes]
+    write_store(tmp_path / "a.packed", list(images))
+    source = PackedImages(tmp_path / "a.packed")
+    rows, offsets = random.integers(0, 5, 200), random.random(200)
+    offsets[:10] = [0, 0.5, 1, 0.1, 0.3, 0.7, 0.9, 0.5, 0.5, 0.25]
+    squares = source.cut_squares(rows, 4, offsets)
+    assert squares is not None
+    expected = [cut_square(images[row], 4, offset) for row, offset in zip(rows, offsets, strict=True)]
+    assert (squares == np.stack(expected)).all()
+    assert squares.flags.writeable
+    assert squares.flags.c_contiguous
+
+
+def test_the_last_pixels_of_a_store_are_within_reach(tmp_path):
+    """Nothing lies behind them but the index."""
+    image = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
+    write_store(tmp_path / "a.packed", [image])
+    squares = PackedImages(tmp_path / "a.packed").cut_squares(np.array([0]), 4, np.array([1.0]))
+    assert squares is not None
+    assert (squares[0] == image[:, 2:]).all()
+
+
+def test_squares_that_must_be_scaled_are_not_cut_at_once(tmp_path, images):
+    write_store(tmp_path / "a.packed", [images[0], None, images[1]])
+    source = PackedImages(tmp_path / "a.packed")
+    assert source.cut_squares(np.array([0]), 2, np.array([0.5])) is not None
+    for rows in ([0, 2], [1], [2]):  # one of another size, one left out
+        assert source.cut_squares(np.array(rows), 2, np.full(len(rows), 0.5)) is None

@@ -24,7 +24,7 @@ from kgcv.errors import ConfigError
 
 TOP_DOWN = AugmentConfig(preset="top_down", max_zoom=1.05)
 NOTHING = AugmentConfig(preset="none")
-IMAGE = torch.rand(1, 1, 54, 54, generator=torch.Generator().manual_seed(1))
+IMAGE = torch.randint(0, 256, (1, 1, 54, 54), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
 
 
 def views_of(name: str, augment: AugmentConfig = NOTHING, seed: int = 1) -> tuple[AnyView, ...]:
@@ -39,7 +39,7 @@ def seen(view: AnyView, size: int = 54) -> np.ndarray:
     return warp(IMAGE, changes.warps, size)[0, 0].numpy()
 
 
-PIXELS = IMAGE[0, 0].numpy()
+PIXELS = IMAGE[0, 0].float().div(255).numpy()
 
 
 def close(first: np.ndarray, second: np.ndarray) -> bool:

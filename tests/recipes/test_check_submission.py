@@ -154,14 +154,14 @@ def test_probabilities_need_no_decision(tagged, tmp_path):
         check_submission(tagged)
     (tmp_path / "data" / "sample.csv").write_text("id,road,bare ground\nb,0.5,0.5\na,0.5,0.5\n")
     result = check_submission(tagged, tmp_path / "a.csv")
-    assert result.path.read_text() == "id,road,bare ground\nb,0.699999988,0.600000024\na,0.300000012,0.600000024\n"
+    assert result.path.read_text() == "id,road,bare ground\nb,0.7,0.6\na,0.3,0.6\n"
 
 
 def test_what_is_written_is_compared_with_the_predictions(run, monkeypatch):
     check_submission(run)
     before = (run / "submission.csv.gz").read_bytes()
     # A mistake in the building of rows, which leaves a file that looks like any other.
-    wrong = Submission(("id", "label"), (("b", "cat"), ("a", "cat")), "label")
+    wrong = Submission(("id", "label"), (("b", "a"), ("cat", "cat")), "label")
     monkeypatch.setattr("kgcv.recipes.check_submission.build_submission", lambda *_: wrong)
     with pytest.raises(SubmissionError, match=r"does not say what the predictions say at 1 ids: b$"):
         check_submission(run)

@@ -25,8 +25,8 @@ from kgcv.errors import ConfigError, DataError, KgcvError, SubmissionError
 from kgcv.recipes.metric import load_metric
 from kgcv.recipes.metric_file import FileMetric, SubmissionForm
 from kgcv.submission.build import build_submission
-from kgcv.submission.formats import submission_settings
-from kgcv.submission.table import write_submission
+from kgcv.submission.formats import find_format, submission_settings
+from kgcv.submission.table import read_sample, write_submission
 
 WEIGHTED_AUC = '''
 """The area under the ROC curve of each target, weighted."""
@@ -209,7 +209,9 @@ def test_it_gets_what_submit_writes_byte_for_byte(make, tmp_path, sample, task, 
     (tmp_path / "test.csv").write_text("\n".join([header, *rows]) + "\n")
     settings = submission_settings(make_config(tmp_path, TrainConfig(), submission=SubmissionConfig(**submission)))
     predictions = Predictions(IDS, ("cat", "dog"), values, task)
-    submitted = build_submission(predictions, tmp_path / "test.csv", settings, values > 0.5)
+    test_sample = read_sample(tmp_path / "test.csv")
+    asked = find_format(test_sample, predictions, settings)
+    submitted = build_submission(predictions, test_sample, asked, settings, values > 0.5)
     write_submission(tmp_path / "out.csv.gz", submitted)
     written = gzip.decompress((tmp_path / "out.csv.gz").read_bytes())
     assert form.content(IDS, values, values > 0.5) == written

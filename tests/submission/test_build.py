@@ -8,13 +8,18 @@ from kgcv.config.schema import Config, DataConfig, ModelConfig, StageConfig, Sub
 from kgcv.data.predictions import Predictions
 from kgcv.errors import ConfigError, SubmissionError
 from kgcv.submission.build import build_submission, fill_table
-from kgcv.submission.formats import submission_settings
+from kgcv.submission.formats import find_format, submission_settings
+from kgcv.submission.table import read_sample
 
 CATS = np.array([[0.75, 0.25], [0.0, 1.0], [0.5, 0.5]], dtype=np.float32)
 
 
 def predict(values=CATS, ids=("a", "b", "c"), class_names=("cat", "dog"), task="single"):
     return Predictions(tuple(ids), tuple(class_names), np.array(values, dtype=np.float32), task)
+
+
+def rows_of(submission):
+    return tuple(submission.rows)
 
 
 @pytest.fixture
@@ -24,8 +29,9 @@ def build(tmp_path):
     def call(sample, predictions=None, decisions=None, separator=" ", **config):
         path = tmp_path / "sample_submission.csv"
         path.write_text(sample)
-        settings = SubmissionConfig(separator=separator, **config)
-        return build_submission(predictions or predict(), path, settings, decisions)
+        settings, table = SubmissionConfig(separator=separator, **config), read_sample(path)
+        found = predictions or predict()
+        return build_submission(found, table, find_format(table, found, settings), settings, decisions)
 
     return call
 
@@ -37,25 +43,25 @@ def test_columns_of_probabilities_follow_the_sample_by_name(build):
     submission = build("id,dog,cat\na,0,0\nb,0,0\nc,0,0\n")
     assert submission.format == "probabilities"
     assert submission.header == ("id", "dog", "cat")
-    assert submission.rows == (("a", "0.25", "0.75"), ("b", "1", "0"), ("c", "0.5", "0.5"))
+    assert rows_of(submission) == (("a", "0.25", "0.75"), ("b", "1", "0"), ("c", "0.5", "0.5"))
 
 
 def test_rows_follow_the_sample_whatever_the_order_of_the_predictions(build):
     submission = build("id,cat,dog\nc,0,0\na,0,0\nb,0,0\n")
-    assert submission.rows == (("c", "0.5", "0.5"), ("a", "0.75", "0.25"), ("b", "0", "1"))
+    assert rows_of(submission) == (("c", "0.5", "0.5"), ("a", "0.75", "0.25"), ("b", "0", "1"))
 
 
 def test_the_probability_of_one_class(build):
     sample = "id,label\na,0.5\nb,0.5\nc,0.5\n"
     submission = build(sample, positive_class="dog")
-    assert (submission.format, submission.rows) == ("probability", (("a", "0.25"), ("b", "1"), ("c", "0.5")))
-    assert build(sample, format="probability", positive_class="cat").rows[0] == ("a", "0.75")
+    assert (submission.format, rows_of(submission)) == ("probability", (("a", "0.25"), ("b", "1"), ("c", "0.5")))
+    assert rows_of(build(sample, format="probability", positive_class="cat"))[0] == ("a", "0.75")
 
 
 def test_a_column_called_after_a_class_wants_its_probability(build):
     submission = build("id,dog\na,0.5\nb,0.5\nc,0.5\n")
-    assert (submission.format, submission.rows) == ("probability", (("a", "0.25"), ("b", "1"), ("c", "0.5")))
-    assert build("id,dog\na,0\nb,0\nc,0\n", format="probability").rows[1] == ("b", "1")
+    assert (submission.format, rows_of(submission)) == ("probability", (("a", "0.25"), ("b", "1"), ("c", "0.5")))
+    assert rows_of(build("id,dog\na,0\nb,0\nc,0\n", format="probability"))[1] == ("b", "1")
     # Zeros may as well stand for no dog.
     with pytest.raises(ConfigError, match="say label, index, or probability"):
         build("id,dog\na,0\nb,0\nc,0\n")
@@ -63,28 +69,28 @@ def test_a_column_called_after_a_class_wants_its_probability(build):
 
 def test_the_probability_of_one_tag_needs_no_common_name(build):
     predictions = predict([[0.25]], "a", ("damaged",), "multi")
-    assert build("id,target\na,0.5\n", predictions).rows == (("a", "0.25"),)
+    assert rows_of(build("id,target\na,0.5\n", predictions)) == (("a", "0.25"),)
 
 
 def test_labels_are_told_by_a_sample_with_class_names(build):
     submission = build("id,label\na,cat\nb,cat\nc,cat\n")
     # A tie goes to the first class name.
-    assert (submission.format, submission.rows) == ("label", (("a", "cat"), ("b", "dog"), ("c", "cat")))
+    assert (submission.format, rows_of(submission)) == ("label", (("a", "cat"), ("b", "dog"), ("c", "cat")))
 
 
 def test_class_names_that_are_numbers_are_labels(build):
     predictions = predict([[0.1, 0.2, 0.7]], "a", ("10", "2", "9"))
-    assert build("id,label\na,9\n", predictions).rows == (("a", "9"),)
+    assert rows_of(build("id,label\na,9\n", predictions)) == (("a", "9"),)
 
 
 def test_indices_are_told_by_a_sample_with_whole_numbers(build):
     predictions = predict([[0.1, 0.2, 0.7]], "a", ("cat", "dog", "emu"))
     submission = build("id,label\na,0\n", predictions)
-    assert (submission.format, submission.rows) == ("index", (("a", "2"),))
+    assert (submission.format, rows_of(submission)) == ("index", (("a", "2"),))
 
 
 def test_indices_of_two_classes_when_asked_for(build):
-    assert build("id,label\na,0\nb,0\nc,0\n", format="index").rows == (("a", "0"), ("b", "1"), ("c", "0"))
+    assert rows_of(build("id,label\na,0\nb,0\nc,0\n", format="index")) == (("a", "0"), ("b", "1"), ("c", "0"))
 
 
 TAGS = predict([[0.9, 0.2, 0.3], [0.1, 0.1, 0.1]], "ab", ("clear", "haze", "road"), "multi")
@@ -94,46 +100,46 @@ GIVEN = np.array([[True, False, True], [False, False, False]])
 def test_tags_are_the_decisions_and_none_is_an_empty_cell(build):
     submission = build("image_name,tags\na,clear road\nb,haze\n", TAGS, GIVEN)
     assert submission.format == "tags"
-    assert submission.rows == (("a", "clear road"), ("b", ""))
+    assert rows_of(submission) == (("a", "clear road"), ("b", ""))
 
 
 def test_decisions_follow_their_ids_into_the_order_of_the_sample(build):
     submission = build("image_name,tags\nb,haze\na,clear road\n", TAGS, GIVEN)
-    assert submission.rows == (("b", ""), ("a", "clear road"))
+    assert rows_of(submission) == (("b", ""), ("a", "clear road"))
 
 
 def test_tags_are_joined_by_the_separator(build):
     predictions = predict([[0.9, 0.9]], "a", ("bare ground", "slash burn"), "multi")
     submission = build("id,tags\na,bare ground;slash burn\n", predictions, np.array([[True, True]]), separator=";")
-    assert submission.rows == (("a", "bare ground;slash burn"),)
+    assert rows_of(submission) == (("a", "bare ground;slash burn"),)
 
 
 def test_indices_of_tags(build):
     submission = build("id,tags\na,0 16\nb,0\n", TAGS, GIVEN)
-    assert (submission.format, submission.rows) == ("indices", (("a", "0 2"), ("b", "")))
+    assert (submission.format, rows_of(submission)) == ("indices", (("a", "0 2"), ("b", "")))
 
 
 def test_tags_called_by_numbers_are_names(build):
     predictions = predict([[0.9, 0.9, 0.1]], "a", ("0", "16", "2"), "multi")
     submission = build("id,Predicted\na,0\n", predictions, np.array([[True, True, False]]))
-    assert (submission.format, submission.rows) == ("tags", (("a", "0 16"),))
+    assert (submission.format, rows_of(submission)) == ("tags", (("a", "0 16"),))
 
 
 def test_decisions_in_columns(build):
     submission = build("id,road,clear,haze\na,0,1,0\nb,0,0,0\n", TAGS, GIVEN, format="decisions")
-    assert (submission.format, submission.rows) == ("decisions", (("a", "1", "1", "0"), ("b", "0", "0", "0")))
+    assert (submission.format, rows_of(submission)) == ("decisions", (("a", "1", "1", "0"), ("b", "0", "0", "0")))
 
 
 def test_columns_of_several_labels(build):
     predictions = predict([[0.25, 0.5]], "a", ("haze", "road"), "multi")
-    assert build("id,road,haze\na,0.5,0\n", predictions).rows == (("a", "0.5", "0.25"),)
-    assert build("id,road,haze\na,0,0\n", predictions, format="probabilities").rows == (("a", "0.5", "0.25"),)
+    assert rows_of(build("id,road,haze\na,0.5,0\n", predictions)) == (("a", "0.5", "0.25"),)
+    assert rows_of(build("id,road,haze\na,0,0\n", predictions, format="probabilities")) == (("a", "0.5", "0.25"),)
 
 
 def test_numbers_match_by_name_and_may_be_anything_finite(build):
     predictions = predict([[-3.5, 1e6]], "a", ("x", "y"), "regression")
     submission = build("id,y,x\na,0,0\n", predictions)
-    assert (submission.format, submission.rows) == ("numbers", (("a", "1000000", "-3.5"),))
+    assert (submission.format, rows_of(submission)) == ("numbers", (("a", "1000000", "-3.5"),))
 
 
 def test_several_numbers_match_by_name_never_by_position(build):
@@ -144,14 +150,14 @@ def test_several_numbers_match_by_name_never_by_position(build):
 
 def test_one_number_needs_no_common_name(build):
     predictions = predict([[2.5]], "a", ("price",), "regression")
-    assert build("id,prediction\na,0\n", predictions).rows == (("a", "2.5"),)
+    assert rows_of(build("id,prediction\na,0\n", predictions)) == (("a", "2.5"),)
 
 
-def test_nine_digits_give_every_float32_back(build):
+def test_the_digits_give_every_float32_back(build):
     values = np.random.default_rng(0).random((1000, 2), dtype=np.float32)
     predictions = predict(values, [str(row) for row in range(1000)])
     sample = "id,cat,dog\n" + "".join(f"{row},0,0\n" for row in range(1000))
-    found = [[float(cell) for cell in row[1:]] for row in build(sample, predictions).rows]
+    found = [[float(cell) for cell in row[1:]] for row in rows_of(build(sample, predictions))]
     np.testing.assert_array_equal(np.array(found, dtype=np.float32), values)
 
 
@@ -159,8 +165,8 @@ def test_a_table_is_filled_for_any_ids_in_the_order_of_the_predictions():
     settings = SubmissionConfig(separator=" ")
     filled = fill_table(("id", "dog", "cat"), predict(ids="zyx"), "probabilities", settings)
     assert filled.header == ("id", "dog", "cat")
-    assert filled.rows == (("z", "0.25", "0.75"), ("y", "1", "0"), ("x", "0.5", "0.5"))
-    assert fill_table(("id", "t"), TAGS, "tags", settings, GIVEN).rows == (("a", "clear road"), ("b", ""))
+    assert rows_of(filled) == (("z", "0.25", "0.75"), ("y", "1", "0"), ("x", "0.5", "0.5"))
+    assert rows_of(fill_table(("id", "t"), TAGS, "tags", settings, GIVEN)) == (("a", "clear road"), ("b", ""))
 
 
 # --- what auto does not guess
@@ -213,7 +219,10 @@ def test_a_column_for_several_labels_that_does_not_tell_is_asked_for(build, text
     message = r"submission\.format: .*'tags' .*classes clear, haze, road: say tags or indices"
     with pytest.raises(ConfigError, match=message):
         build(f"id,tags\na,{text}\nb,{text}\n", TAGS, GIVEN)
-    assert build(f"id,tags\na,{text}\nb,{text}\n", TAGS, GIVEN, format="tags").rows == (("a", "clear road"), ("b", ""))
+    assert rows_of(build(f"id,tags\na,{text}\nb,{text}\n", TAGS, GIVEN, format="tags")) == (
+        ("a", "clear road"),
+        ("b", ""),
+    )
 
 
 @pytest.mark.parametrize("form, name", [("index", "label"), ("indices", "tags")])
@@ -226,7 +235,7 @@ def test_an_index_of_classes_that_are_numbers_is_refused(build, form, name):
 
 def test_an_index_that_is_the_class_name_is_fine(build):
     predictions = predict([[0.1, 0.2, 0.7]], "a", ("0", "1", "2"))
-    assert build("id,x\na,0\n", predictions, format="index").rows == (("a", "2"),)
+    assert rows_of(build("id,x\na,0\n", predictions, format="index")) == (("a", "2"),)
 
 
 def test_numbers_that_are_no_class_are_not_taken_for_an_index_of_classes_that_are_numbers(build):

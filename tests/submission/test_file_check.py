@@ -26,7 +26,7 @@ def check(tmp_path):
 
 def test_a_file_that_fits_takes_the_order_of_the_sample(check):
     found = check("y,id,x\n4,b,3\n2,a,1\n")
-    assert found.table == Submission(("id", "x", "y"), (("a", "1", "2"), ("b", "3", "4")), "file")
+    assert found.table == Submission(("id", "x", "y"), (("a", "b"), ("1", "3"), ("2", "4")), "file")
     assert found.doubts == ()
     assert found.notes == (
         "rows or columns are not in the sample file's order, which few competitions mind; -o FILE puts them in it",

@@ -1,9 +1,11 @@
+import csv
 import gzip
+import io
 
 import pytest
 
 from kgcv.errors import SubmissionError
-from kgcv.submission.table import Submission, read_sample, read_table, write_submission
+from kgcv.submission.table import Submission, csv_bytes, read_sample, read_table, write_submission
 
 # --- the sample file
 
@@ -39,7 +41,7 @@ def test_a_missing_or_damaged_table_is_named(tmp_path):
 
 def test_packed_content_is_unpacked_whatever_the_name(tmp_path):
     (tmp_path / "x.csv").write_bytes(gzip.compress(b"id,a\nb,c\n"))
-    assert read_table(tmp_path / "x.csv").rows == (("b", "c"),)
+    assert read_table(tmp_path / "x.csv").columns == (("b",), ("c",))
 
 
 def test_a_byte_order_mark_is_no_part_of_the_header(tmp_path):
@@ -49,7 +51,7 @@ def test_a_byte_order_mark_is_no_part_of_the_header(tmp_path):
 
 # --- the file
 
-TABLE = Submission(("id", "label"), (("a", "T-shirt, top"), ("b", 'say "x"')))
+TABLE = Submission(("id", "label"), (("a", "b"), ("T-shirt, top", 'say "x"')))
 
 
 def test_equal_submissions_give_equal_bytes_without_time_or_name(tmp_path):
@@ -63,7 +65,7 @@ def test_equal_submissions_give_equal_bytes_without_time_or_name(tmp_path):
 
 
 def test_a_plain_file_is_written_plain(tmp_path):
-    write_submission(tmp_path / "a.csv", Submission(("id", "x"), (("a", "1"),)))
+    write_submission(tmp_path / "a.csv", Submission(("id", "x"), (("a",), ("1",))))
     assert (tmp_path / "a.csv").read_bytes() == b"id,x\na,1\n"
 
 
@@ -74,21 +76,44 @@ def test_another_suffix_is_refused(tmp_path):
 
 def test_a_file_that_reads_back_differently_is_refused_and_leaves_the_older_one(tmp_path):
     path = tmp_path / "a.csv"
-    write_submission(path, Submission(("id", "x"), (("a", "0"),)))
+    write_submission(path, Submission(("id", "x"), (("a",), ("0",))))
     # Who reads a table takes a byte order mark for no part of the first name.
     with pytest.raises(SubmissionError, match=r"a\.csv: does not read back as it was written"):
-        write_submission(path, Submission(("\ufeffid", "x"), (("a", "1"),)))
+        write_submission(path, Submission(("\ufeffid", "x"), (("a",), ("1",))))
     assert [file.name for file in tmp_path.iterdir()] == ["a.csv"]
     assert path.read_text() == "id,x\na,0\n"
+
+
+def test_a_file_that_holds_another_text_is_refused_and_leaves_the_older_one(tmp_path, monkeypatch):
+    path = tmp_path / "a.csv.gz"
+    write_submission(path, Submission(("id", "x"), (("a",), ("0",))))
+    monkeypatch.setattr("kgcv.submission.table._pack", lambda content: gzip.compress(content[:-1] + b" \n"))
+    with pytest.raises(SubmissionError, match=r"a\.csv\.gz: does not read back as it was written"):
+        write_submission(path, Submission(("id", "x"), (("a",), ("1",))))
+    assert [file.name for file in tmp_path.iterdir()] == ["a.csv.gz"]
+    assert gzip.decompress(path.read_bytes()) == b"id,x\na,0\n"
 
 
 def test_a_file_that_is_refused_on_reading_back_leaves_the_older_one(tmp_path):
     path = tmp_path / "a.csv"
 
     def refuse(written):
-        assert written == Submission(("id", "x"), (("a", "1"),))
+        assert written == Submission(("id", "x"), (("a",), ("1",)))
         raise SubmissionError("it is wrong")
 
     with pytest.raises(SubmissionError, match="it is wrong"):
-        write_submission(path, Submission(("id", "x"), (("a", "1"),)), refuse)
+        write_submission(path, Submission(("id", "x"), (("a",), ("1",))), refuse)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_cells_are_quoted_as_the_csv_module_quotes_them(tmp_path):
+    cells = ["", " ", "a", "a,b", 'a"b', '"', "a\nb", "é, ü", "\t", "a;b", "'", '""', ",", "1.5"]
+    table = Submission(("id", 'x,"y"', "z"), (tuple(map(str, range(len(cells)))), tuple(cells), ("1",) * len(cells)))
+    stream = io.StringIO(newline="")
+    csv.writer(stream, lineterminator="\n").writerows([table.header, *table.rows])
+    assert csv_bytes(table) == stream.getvalue().encode()
+    # Python 3.11 leaves a lone carriage return without quotes, and then reads two rows.
+    table = Submission(("id", "x\ry"), (("a", "b\r"), ("\r", "1")))
+    for each in (table, Submission(("id", "x"), (("a", "b"), ("c\r\nd", "\n")))):
+        write_submission(tmp_path / "a.csv.gz", each)
+        assert read_table(tmp_path / "a.csv.gz") == each

@@ -1,0 +1,536 @@
+"""Steps of training, whole stages, test-time augmentation and precomputed features."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks.pictures import write_photos
+from tests.benchmarks.row import Row, timed
+
+Batch = tuple[Any, Any]
+
+
+def build(name: str, num_classes: int = 2) -> Any:
+    """kgcv's model on a timm backbone, with random weights, or a tiny one: every contender trains this very module."""
+    from kgcv.config.schema import ModelConfig
+    from kgcv.model.vision import build_model
+
+    if name == "tiny":
+        return build_tiny(num_classes)
+    return build_model(ModelConfig(name=name, pretrained=False), num_classes, seed=0)
+
+
+def build_tiny(num_classes: int) -> Any:
+    """Three small convolutions: what a step costs beside the network shows here."""
+    from torch import Tensor, nn
+
+    from kgcv.model.network import Network
+
+    class Tiny(Network):
+        def __init__(self) -> None:
+            super().__init__()
+            blocks = [
+                (nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU())
+                for inputs, outputs in ((3, 16), (16, 32), (32, 64))
+            ]
+            layers = [layer for block in blocks for layer in block]
+            self.body = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+            self.head = nn.Linear(64, num_classes)
+            names = [name for name, _ in self.named_parameters()]
+            self.group_names = tuple(
+                tuple(name for name in names if name.startswith(part)) for part in ("body", "head")
+            )
+
+        def forward(self, images: Tensor) -> Tensor:
+            return self.head(self.body(images))  # type: ignore[no-any-return]
+
+    return Tiny()
+
+
+def draw_batches(number: int, size: int, batch_size: int) -> list[Batch]:
+    """Batches that are ready for the model: `(B, 3, size, size)` float32 and `(B,)` int64."""
+    import torch
+
+    generator = torch.Generator().manual_seed(0)
+    return [
+        (
+            torch.randn(batch_size, 3, size, size, generator=generator),
+            torch.randint(0, 2, (batch_size,), generator=generator),
+        )
+        for _ in range(number)
+    ]
+
+
+def bare_loop(model: Any, batches: Iterable[Batch], optimizer: Any, channels_last: bool = False) -> None:
+    """The loop that everybody writes first."""
+    import torch
+    import torch.nn.functional as F  # noqa: N812
+
+    model.train()
+    for images, targets in batches:
+        if channels_last:
+            images = images.contiguous(memory_format=torch.channels_last)  # noqa: PLW2901
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(images), targets)
+        loss.backward()
+        optimizer.step()
+        loss.item()
+
+
+def sgd(model: Any, fused: bool = False) -> Any:
+    import torch
+
+    return torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, nesterov=True, fused=fused)
+
+
+class FixedInputs:
+    """kgcv's inputs, with batches that are there already: what is measured is the loop."""
+
+    def __init__(self, batches: Sequence[Batch], runtime: Any) -> None:
+        self.batches, self.runtime = batches, runtime
+
+    def read(self, requests: Iterable[Any]) -> Iterator[Any]:
+        for (images, _), _request in zip(self.batches, requests, strict=False):
+            yield images
+
+    def ready(self, batch: Any, changes: Any) -> Any:
+        return self.runtime.place(batch)
+
+    def logits(self, model: Any, ready: Any) -> Any:
+        return model(ready)
+
+
+def kgcv_epochs(model: Any, batches: Sequence[Batch], size: int, folder: Path) -> float:
+    """Seconds of kgcv's second epoch over the batches; the first warms up."""
+    import tempfile
+
+    import numpy as np
+    import torch
+
+    from kgcv.config.schema import AugmentConfig, Config, DataConfig, ModelConfig, StageConfig, TrainConfig
+    from kgcv.engine.fold_folder import FoldFolder
+    from kgcv.engine.plan import plan_stage
+    from kgcv.engine.runtime import resolve_runtime
+    from kgcv.engine.samples import Samples
+    from kgcv.engine.trainer import Trainer
+    from kgcv.events import EpochDone, Recorder, never_stop
+    from kgcv.model.heads import Objective
+    from kgcv.scoring.metrics import METRICS
+
+    batch_size = len(batches[0][1])
+    config = Config(
+        data=DataConfig(root="."),
+        model=ModelConfig(pretrained=False, name="resnet18"),
+        augment=AugmentConfig(),
+        train=TrainConfig(batch_size=batch_size),
+        stages=(StageConfig(image_size=size, lr=(0.01,), cycle_len=2),),
+    )
+    targets = torch.cat([target for _, target in batches]).numpy()
+    rows = np.arange(len(targets))
+    samples = Samples(targets, rows, rows[:0], ("a", "b"), tuple(map(str, rows)))
+    runtime = resolve_runtime(config.train, model)
+    inputs = FixedInputs(batches, runtime)
+    recorder = Recorder()
+    with tempfile.TemporaryDirectory(dir=folder) as run:
+        trainer = Trainer(
+            model,
+            Objective("single", 2),
+            config.train,
+            samples,
+            (METRICS["accuracy"],),
+            runtime,
+            FoldFolder(Path(run)),
+            recorder,
+            never_stop,
+        )
+        trainer.fit(plan_stage(config, 0, len(rows), model.num_groups), inputs, inputs)
+    return [event.seconds for event in recorder.events if isinstance(event, EpochDone)][-1]
+
+
+def fastai_epochs(model: Any, batches: Sequence[Batch]) -> float:
+    """Seconds of fastai's second epoch, without a progress bar."""
+    import fastai.callback.progress  # type: ignore[import-not-found]  # gives learners `no_bar`
+    from fastai.callback.core import Callback  # type: ignore[import-not-found]
+    from fastai.data.core import DataLoaders  # type: ignore[import-not-found]
+    from fastai.data.load import DataLoader  # type: ignore[import-not-found]
+    from fastai.learner import Learner  # type: ignore[import-not-found]
+    from fastai.losses import CrossEntropyLossFlat  # type: ignore[import-not-found]
+    from fastai.optimizer import SGD  # type: ignore[import-not-found]
+
+    class Timer(Callback):  # type: ignore[misc]
+        def before_train(self) -> None:
+            self.start = time.perf_counter()
+
+        def after_train(self) -> None:
+            self.seconds = time.perf_counter() - self.start
+
+    assert fastai.callback.progress is not None
+    train, valid = (DataLoader(list(part), bs=None, num_workers=0) for part in (batches, batches[:1]))
+    timer = Timer()
+    learner = Learner(DataLoaders(train, valid), model, CrossEntropyLossFlat(), opt_func=SGD, lr=0.01, cbs=timer)
+    with learner.no_bar(), learner.no_logging():
+        learner.fit(2)
+    return float(timer.seconds)
+
+
+def lightning_epochs(model: Any, batches: Sequence[Batch]) -> float:
+    """Seconds of Lightning's second epoch, with nothing but the loop switched on."""
+    import lightning  # type: ignore[import-not-found]
+    import torch.nn.functional as F  # noqa: N812
+    from torch.utils.data import DataLoader
+
+    class Module(lightning.LightningModule):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        def training_step(self, batch: Batch, index: int) -> Any:
+            return F.cross_entropy(self.model(batch[0]), batch[1])
+
+        def configure_optimizers(self) -> Any:
+            return sgd(self)
+
+        def on_train_epoch_start(self) -> None:
+            self.start = time.perf_counter()
+
+        def on_train_epoch_end(self) -> None:
+            self.seconds = time.perf_counter() - self.start
+
+    module = Module()
+    trainer = lightning.Trainer(
+        max_epochs=2,
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    trainer.fit(module, DataLoader(list(batches), batch_size=None))  # type: ignore[arg-type]
+    return float(module.seconds)
+
+
+def _step_row(row: str, model: str, shape: tuple[int, int, int], cores: int, targets: dict[str, float]) -> Row:
+    steps, size, batch_size = shape
+
+    def batches() -> list[Batch]:
+        import torch
+
+        torch.set_num_threads(cores)
+        return draw_batches(steps, size, batch_size)
+
+    def bare(folder: Path) -> float:
+        net = build(model)
+        optimizer, ready = sgd(net), batches()
+        return timed(lambda: bare_loop(net, ready, optimizer))
+
+    def limit(folder: Path) -> float:
+        import torch
+
+        from kgcv.engine.runtime import keep_freed_memory
+
+        keep_freed_memory()
+        net = build(model).to(memory_format=torch.channels_last)
+        optimizer, ready = sgd(net, fused=True), batches()
+        return timed(lambda: bare_loop(net, ready, optimizer, channels_last=True))
+
+    return Row(
+        name=row,
+        work=f"{steps} steps of {model} at {size} px, batches of {batch_size}, {cores} thread(s), batches in memory",
+        contenders={
+            "kgcv": lambda folder: kgcv_epochs(build(model), batches(), size, folder),
+            "bare loop": bare,
+            "bare, kgcv's settings": limit,
+            "fastai": lambda folder: fastai_epochs(build(model), batches()),
+            "lightning": lambda folder: lightning_epochs(build(model), batches()),
+        },
+        targets=targets,
+        amount=steps * batch_size,
+        unit="images/s",
+        cores=cores,
+        limit=600,
+    )
+
+
+def _precision_row(size: int, batch_size: int, target: float) -> Row:
+    def step(kgcv: bool) -> Callable[[Path], float]:
+        def measure(folder: Path) -> float:
+            import torch
+            import torch.nn.functional as F  # noqa: N812
+
+            from kgcv.config.schema import TrainConfig
+            from kgcv.engine.runtime import resolve_runtime
+
+            torch.set_num_threads(2)
+            net = build("resnet34").train()
+            ((images, targets),) = draw_batches(1, size, batch_size)
+            if not kgcv:
+                return timed(lambda: F.cross_entropy(net(images), targets).backward(), repeats=4)
+            runtime = resolve_runtime(TrainConfig(), net)
+            net = runtime.place_model(net)
+
+            def work() -> None:
+                with runtime.autocast():
+                    loss = F.cross_entropy(net(runtime.place(images)), targets)
+                loss.backward()
+
+            return timed(work, repeats=4)
+
+        return measure
+
+    return Row(
+        name=f"precision-{size}",
+        work=f"forward and backward of resnet34 at {size} px, batches of {batch_size}, kgcv's precision and format",
+        contenders={"kgcv": step(True), "plain float32": step(False)},
+        targets={"plain float32": target},
+        amount=batch_size,
+        unit="images/s",
+        limit=600,
+    )
+
+
+NUM_TTA = 256
+
+
+def _store(folder: Path, size: int) -> Any:
+    from kgcv.data.images import Scaling
+    from kgcv.data.resize import StoreSpec, ensure_store
+    from kgcv.data.samples import SampleTable
+    from kgcv.events import Silent, never_stop
+
+    paths = tuple(sorted((folder / "photos-500x375").rglob("*.jpg")))[:NUM_TTA]
+    samples = SampleTable(tuple(path.stem for path in paths), paths)
+    spec = StoreSpec("packed", folder / "store-tta", "test", Scaling(size), 3, folder / "photos-500x375")
+    return ensure_store(samples, spec, Silent(), never_stop, 2)
+
+
+def _tta_row(size: int) -> Row:
+    def kgcv(folder: Path) -> float:
+        import numpy as np
+
+        from kgcv.config.schema import TrainConfig
+        from kgcv.engine.inference import Predictor
+        from kgcv.engine.inputs import ImageInputs
+        from kgcv.engine.runtime import resolve_runtime
+        from kgcv.engine.tta import VIEW_SETS
+        from kgcv.model.heads import Objective
+        from kgcv.model.vision import normalization
+
+        net = build("resnet18")
+        runtime = resolve_runtime(TrainConfig(), net)
+        net = runtime.place_model(net)
+        inputs = ImageInputs(_store(folder, size), size, size, normalization(net.body, 3), runtime)
+        predictor = Predictor(net, Objective("single", 2), inputs, 64, runtime)
+        return timed(lambda: predictor.predict(np.arange(NUM_TTA), VIEW_SETS["dihedral"], (1 / 8,) * 8))
+
+    def limit(folder: Path) -> float:
+        import torch
+
+        from kgcv.engine.runtime import keep_freed_memory
+
+        keep_freed_memory()
+        net = build("resnet18").eval().to(memory_format=torch.channels_last)
+        batches = draw_batches(NUM_TTA // 64, size, 64)
+        ready = [images.contiguous(memory_format=torch.channels_last) for images, _ in batches]
+
+        def work() -> None:
+            with torch.inference_mode():
+                for images in ready:
+                    for _ in range(8):
+                        net(images).softmax(1)
+
+        return timed(work)
+
+    def fastai(folder: Path) -> float:
+        from fastai.learner import Learner
+        from fastai.vision.all import (  # type: ignore[import-not-found]
+            CrossEntropyLossFlat,
+            DihedralItem,
+            ImageDataLoaders,
+            Resize,
+            get_image_files,
+        )
+
+        files = sorted(get_image_files(folder / "photos-500x375"))[:NUM_TTA]
+        names = [file.parent.name for file in files]
+        tfms = [Resize(size), DihedralItem(1.0)]
+        loaders = ImageDataLoaders.from_lists(folder, files, names, valid_pct=0.2, item_tfms=tfms, bs=64, num_workers=2)
+        learner = Learner(loaders, build("resnet18"), CrossEntropyLossFlat())
+        loader = loaders.test_dl(files, with_labels=False)
+
+        def work() -> None:
+            with learner.no_bar():
+                learner.tta(dl=loader, n=7)  # and the plain one
+
+        return timed(work, warm_ups=0)
+
+    return Row(
+        name=f"tta-{size}",
+        work=f"{NUM_TTA} images at {size} px, eight views, resnet18",
+        contenders={"kgcv": kgcv, "eight forward passes": limit, "fastai": fastai},
+        targets={"eight forward passes": 0.952, "fastai": 1.6},
+        prepare=lambda folder: write_photos(folder / "photos-500x375", 1000, (500, 375)),
+        amount=NUM_TTA * 8,
+        unit="images/s",
+        limit=600,
+    )
+
+
+STAGE = """
+data: {{root: {root}, train: {{images: photos-500x375}}}}
+split: {{kind: holdout, valid_fraction: 0.2}}
+resize: {{ratio: 1.3, folder: {root}/cache-stage}}
+model: {{name: {model}, pretrained: false}}
+augment: {augment}
+train: {{batch_size: 64, optimizer: sgd, metric: accuracy, weight_decay: 0.0001}}
+stages:
+  - {{image_size: 64, lr: 0.05, schedule: one_cycle, cycle_len: {epochs}, frozen: {frozen}, precompute: {precompute}}}
+"""
+
+
+def kgcv_stage(folder: Path, **values: object) -> float:
+    """Seconds of kgcv's training, from the config to the best weights, the store being there."""
+    import tempfile
+
+    from kgcv.config.load import load_config
+    from kgcv.events import Silent, never_stop
+    from kgcv.recipes.resize import resize
+    from kgcv.recipes.train import start_run, train
+
+    with tempfile.TemporaryDirectory(dir=folder) as name:
+        file = Path(name) / "config.yaml"
+        file.write_text(STAGE.format(root=folder, **values))
+        config = load_config(file, [])
+        resize(config, Silent(), never_stop)
+        start = time.perf_counter()
+        result = train(start_run(config, "run", Path(name) / "run"), None, Silent(), never_stop)
+        seconds = time.perf_counter() - start
+        print("scores", result.folds[0].scores)
+    return seconds
+
+
+def fastai_stage(folder: Path) -> float:
+    """The same with fastai: item transforms on the originals, batch transforms on the batch."""
+    from fastai.learner import Learner
+    from fastai.vision.all import (
+        CrossEntropyLossFlat,
+        ImageDataLoaders,
+        Normalize,
+        Resize,
+        accuracy,
+        aug_transforms,
+        imagenet_stats,
+    )
+
+    loaders = ImageDataLoaders.from_folder(
+        folder / "photos-500x375",
+        valid_pct=0.2,
+        seed=42,
+        item_tfms=Resize(83),
+        batch_tfms=[*aug_transforms(size=64), Normalize.from_stats(*imagenet_stats)],
+        bs=64,
+        num_workers=2,
+    )
+    learner = Learner(loaders, build("resnet18"), CrossEntropyLossFlat(), metrics=accuracy)
+    start = time.perf_counter()
+    with learner.no_bar():
+        learner.fit_one_cycle(7, 0.003)
+    return time.perf_counter() - start
+
+
+def timm_stage(folder: Path) -> float:
+    """The same with timm's loader and the loop of its script."""
+    import torch
+    import torch.nn.functional as F  # noqa: N812
+    from timm.data import create_dataset, create_loader
+
+    data = create_dataset("", root=str(folder / "photos-500x375"))
+    rows = torch.randperm(len(data), generator=torch.Generator().manual_seed(42)).tolist()
+    held_out = len(data) // 5
+    net = build("resnet18")
+    loaders = []
+    for is_training, part in ((True, rows[held_out:]), (False, rows[:held_out])):
+        # The loader gives its transforms to the data set itself, so each part needs its own.
+        own = create_dataset("", root=str(folder / "photos-500x375"))
+        loader = create_loader(
+            own,
+            input_size=(3, 64, 64),
+            batch_size=64,
+            is_training=is_training,
+            use_prefetcher=False,
+            num_workers=2,
+            persistent_workers=True,
+            device=torch.device("cpu"),
+        )
+        subset = torch.utils.data.Subset(own, part)
+        loaders.append(
+            torch.utils.data.DataLoader(
+                subset, 64, shuffle=is_training, num_workers=2, persistent_workers=True, collate_fn=loader.collate_fn
+            )
+        )
+    optimizer = sgd(net)
+    start = time.perf_counter()
+    for _ in range(7):
+        bare_loop(net, loaders[0], optimizer)
+        net.eval()
+        right = 0
+        with torch.inference_mode():
+            for images, targets in loaders[1]:
+                right += int((net(images).argmax(1) == targets).sum())
+                F.cross_entropy(net(images[:1]), targets[:1])
+    print("accuracy", right / held_out)
+    return time.perf_counter() - start
+
+
+def prepare_stage(folder: Path) -> None:
+    write_photos(folder / "photos-500x375", 1000, (500, 375))
+
+
+def _all_epochs(precompute: str) -> Callable[[Path], float]:
+    def measure(folder: Path) -> float:
+        values = {"model": "resnet34", "epochs": 5, "frozen": "true", "augment": "{preset: none}"}
+        return kgcv_stage(folder, precompute=precompute, **values)
+
+    return measure
+
+
+def _stage(folder: Path) -> float:
+    return kgcv_stage(
+        folder,
+        model="resnet18",
+        epochs=7,
+        frozen="false",
+        precompute="false",
+        augment="{preset: side_on, max_zoom: 1.1}",
+    )
+
+
+ROWS = (
+    _step_row("step-tiny", "tiny", (200, 32, 64), 1, {"bare loop": 0.952, "fastai": 1, "lightning": 1}),
+    _step_row("step-resnet18", "resnet18", (8, 64, 64), 2, {"bare loop": 0.99, "fastai": 1, "lightning": 1}),
+    _precision_row(64, 64, 1.5),
+    _precision_row(128, 32, 1.9),
+    _precision_row(224, 16, 2.2),
+    _tta_row(64),
+    _tta_row(224),
+    Row(
+        name="precompute",
+        work="five epochs of resnet34's head at 64 px on 800 images, and their validation, from the config on",
+        contenders={"kgcv": _all_epochs("true"), "kgcv, no precompute": _all_epochs("false")},
+        targets={"kgcv, no precompute": 4},
+        prepare=prepare_stage,
+        limit=900,
+        rounds=3,
+    ),
+    Row(
+        name="stage",
+        work="seven epochs of resnet18 at 64 px on 800 photos of 500 x 375, augmented, from scratch, and validation",
+        contenders={"kgcv": _stage, "fastai": fastai_stage, "timm's loader": timm_stage},
+        targets={"fastai": 2.5, "timm's loader": 2.5},
+        prepare=prepare_stage,
+        limit=900,
+        rounds=3,
+    ),
+)
