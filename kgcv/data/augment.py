@@ -166,11 +166,15 @@ def turn(images: Tensor, symmetries: np.ndarray) -> Tensor:
     kinds = np.unique(symmetries)
     if len(kinds) == 1:
         return _turn_alike(images, int(kinds[0]))
-    turned = images.clone()
+    stacked = images.permute(0, 2, 3, 1)  # as the pixels lie in memory: each image in one piece
+    pieces = list(stacked.unbind())
     for kind in kinds[kinds > 0]:
-        chosen = torch.from_numpy(np.flatnonzero(symmetries == kind)).to(images.device)
-        turned[chosen] = _turn_alike(images.index_select(0, chosen), int(kind))
-    return turned
+        chosen = np.flatnonzero(symmetries == kind)
+        alike = stacked.index_select(0, torch.from_numpy(chosen).to(images.device)).permute(0, 3, 1, 2)
+        turned = _turn_alike(alike, int(kind)).permute(0, 2, 3, 1).unbind()
+        for place, piece in zip(chosen.tolist(), turned, strict=True):
+            pieces[place] = piece
+    return torch.stack(pieces).permute(0, 3, 1, 2)
 
 
 def _turn_alike(images: Tensor, symmetry: int) -> Tensor:

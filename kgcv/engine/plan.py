@@ -90,14 +90,16 @@ class StagePlan:
         """The steps of an epoch from number `first` on; a function of seed, stage and epoch alone."""
         order = self._order(epoch)
         batches = _without_lone_image(split_rows(order, self.batch_size))
-        drawn = None if self.geometry is None else split_rows(self._draws(epoch, order), self.batch_size)
+        drawn = None if self.geometry is None else draw_changes(self._draws(epoch, order), self.augment)
         for index in range(first, self.steps_per_epoch):
-            chosen = slice(index * self.accumulate, (index + 1) * self.accumulate)
-            positions = tuple(batches[chosen])
-            changes = (NO_CHANGES,) * len(positions)
-            if drawn is not None:
-                changes = tuple(draw_changes(rows, self.augment) for rows in drawn[chosen][: len(positions)])
+            chosen = range(len(batches))[index * self.accumulate : (index + 1) * self.accumulate]
+            positions = tuple(batches[batch] for batch in chosen)
+            changes = tuple(NO_CHANGES if drawn is None else self._part(drawn, batch) for batch in chosen)
             yield StepPlan(index, positions, changes, sum(map(len, positions)))
+
+    def _part(self, drawn: Changes, batch: int) -> Changes:
+        """The changes of one batch, of those of an epoch."""
+        return drawn.rows(slice(batch * self.batch_size, (batch + 1) * self.batch_size))
 
     def _order(self, epoch: int) -> np.ndarray:
         """The training image of each place in the epoch, `(num_train,)` int64."""

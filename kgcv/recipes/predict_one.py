@@ -14,7 +14,6 @@ from kgcv.data.predictions import Predictions
 from kgcv.data.resize import scaling_of
 from kgcv.errors import ConfigError, DataError
 from kgcv.events import Silent, never_stop
-from kgcv.recipes.decision import read_rule
 from kgcv.recipes.run_folder import RunFolder
 from kgcv.recipes.trained_model import load_trained
 from kgcv.recipes.tta_samples import trained_folds
@@ -117,5 +116,7 @@ def _predict_images(run: RunFolder, paths: Sequence[Path], fold: int) -> Predict
 
 
 def _decide(run: RunFolder, names: Sequence[str], values: np.ndarray) -> list[tuple[str, ...] | None]:
+    from kgcv.recipes.decision import read_rule  # loads metrics, for which single labels and numbers need not wait
+
     given = read_rule(run.path, names).decide(values.astype(np.float32))
     return [tuple(np.array(names)[row].tolist()) for row in given]

@@ -77,6 +77,7 @@ def run(rows: list[Row], options: argparse.Namespace) -> None:
     for row in rows:
         row.prepare(folder)
         result = measure_row(row, folder, row.rounds or options.rounds)
+        result["note"] = row.note(folder)
         print_row(row, result)
         found.append(result)
     if options.json:
@@ -153,6 +154,8 @@ def print_row(row: Row, result: dict[str, Any]) -> None:
             f"{'' if target is None else target:>6} {result['load']:>5.2f}",
             flush=True,
         )
+    if result["note"]:
+        print(f"{'':<20} {result['note']}", flush=True)
 
 
 def figure(row: Row, seconds: float) -> str:

@@ -37,6 +37,8 @@ class Row:
     """Seconds after which a measurement is given up, for a peer that hangs must not hold up the others."""
     rounds: int | None = None
     """Instead of the number asked for, where a round takes long."""
+    note: Callable[[Path], str] = lambda folder: ""
+    """What else is to be said of the files that the contenders left."""
 
 
 def timed(work: Callable[[], object], repeats: int = 1, warm_ups: int = 1) -> float:

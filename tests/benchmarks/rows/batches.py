@@ -85,9 +85,9 @@ def kgcv_packed(edge: int, number: int, passes: int, workers: int) -> Callable[[
 
         def batches(epoch: int) -> Iterator[Any]:
             order = epoch_order(42, 0, epoch, number)
-            draws = epoch_draws(42, 0, epoch, number, NUM_DRAWS)
+            drawn = draw_changes(epoch_draws(42, 0, epoch, number, NUM_DRAWS)[order], augment)
             pieces = split_rows(order, BATCH_SIZE)
-            changes = [draw_changes(draws[piece], augment) for piece in pieces]
+            changes = [drawn.rows(slice(start, start + BATCH_SIZE)) for start in range(0, number, BATCH_SIZE)]
             requests = (BatchRequest(p, c.offsets) for p, c in zip(pieces, changes, strict=True))
             for batch, change in zip(read_batches(source, edge, requests, workers), changes, strict=True):
                 yield turn(batch, find_symmetries(change.warps))

@@ -79,6 +79,9 @@ def _row(name: str, photos: tuple[str, int, tuple[int, int]], edge: int, targets
         )
         return timed_command(["bash", "-c", text], folder)
 
+    def quality(folder: Path) -> str:
+        return describe_quality(source(folder), target(folder), number, edge, kgcv)
+
     return Row(
         name=name,
         work=f"JPEG copies of {number} photos of {size[0]} x {size[1]}, shorter side {edge}, whole process, two cores",
