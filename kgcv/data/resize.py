@@ -23,9 +23,8 @@ import numpy as np
 from kgcv.config.schema import Config, ResizeConfig
 from kgcv.data.images import ImageSource, Scaling, read_image
 from kgcv.data.jpeg_tree import JpegTree, JpegWriter
-from kgcv.data.originals import OriginalImages, OriginalsState, look_at_originals
+from kgcv.data.originals import OriginalImages, Originals
 from kgcv.data.packed import PackedImages, PackedWriter
-from kgcv.data.samples import SampleTable
 from kgcv.data.store_job import StoreJob
 from kgcv.data.store_notes import Failure, Journal, StoreNotes
 from kgcv.errors import DataError, listed
@@ -73,6 +72,18 @@ class StoreSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Store:
+    """A store that is current."""
+
+    images: ImageSource
+    """Row by row; images left out keep their row, but reading it is an error."""
+    signature: str
+    """A hash over the files (list, sizes, modification stamps) and the settings that decide what is read."""
+    left_out: frozenset[str] = frozenset()
+    """Ids that this very store was made without, by `--skip-bad`."""
+
+
+@dataclass(frozen=True, slots=True)
 class StoreReport:
     """What `build_store` did."""
 
@@ -106,71 +117,53 @@ def scaling_of(config: ResizeConfig, edge: int) -> Scaling:
 
 def store_spec(config: Config, part: str, image_size: int) -> StoreSpec:
     """The store that a stage of `image_size` reads, for `part` `train` or `test`."""
-    root = Path(config.data.root)
-    mark = hash_json(str(root.resolve()))[:8]
     return StoreSpec(
         kind=config.resize.store,
-        folder=Path(config.resize.folder) / f"{root.resolve().name}-{mark}",
+        folder=stores_folder(config),
         part=part,
         scaling=scaling_of(config.resize, stored_edge(image_size, config.resize.ratio)),
         channels=config.model.channels,
-        root=root,
+        root=Path(config.data.root),
     )
 
 
-def is_current(samples: SampleTable, spec: StoreSpec) -> bool:
-    """Whether the store is complete and made from exactly these files and settings.
-
-    Raises:
-        DataError: an original is missing.
-    """
-    return spec.kind == "none" or _find_current(spec, look_at_originals(samples, spec.root, spec.settings)) is not None
+def stores_folder(config: Config) -> Path:
+    """The folder of all stores of the config's data root, and of whatever else is known about its images."""
+    root = Path(config.data.root).resolve()
+    return Path(config.resize.folder) / f"{root.name}-{hash_json(str(root))[:8]}"
 
 
-def open_store(samples: SampleTable, spec: StoreSpec) -> ImageSource:
-    """The images of `samples`, row by row; images left out keep their row, but reading it is an error.
+def open_store(originals: Originals, spec: StoreSpec) -> Store:
+    """The store that was made from `originals`.
 
     Raises:
         DataError: the store is missing or stale.
     """
+    signature = originals.signature(spec.settings)
     if spec.kind == "none":
-        return OriginalImages(samples.paths, spec.channels, spec.scaling)
-    return _open_current(samples, spec)
-
-
-def store_signature(samples: SampleTable, spec: StoreSpec) -> str:
-    """A hash over the files (list, sizes, modification stamps) and the settings that decide what is read.
-
-    Raises:
-        DataError: an original is missing.
-    """
-    return look_at_originals(samples, spec.root, spec.settings).signature
-
-
-def left_out(samples: SampleTable, spec: StoreSpec) -> frozenset[str]:
-    """Ids that this very store was made without, by `--skip-bad`.
-
-    Raises:
-        DataError: the store is missing or stale.
-    """
-    if spec.kind == "none":
-        return frozenset()
-    return frozenset(failure.id for failure in _open_current(samples, spec).notes.left_out)
+        return Store(OriginalImages(originals.samples.paths, spec.channels, spec.scaling), signature)
+    store = _find_current(spec, signature)
+    if store is None:
+        raise DataError(
+            f"{spec.path}: the {spec.part} store is missing, or images or settings have changed since;"
+            " run `kgcv resize CONFIG`"
+        )
+    return Store(store, signature, frozenset(failure.id for failure in store.notes.left_out))
 
 
 def ensure_store(
-    samples: SampleTable, spec: StoreSpec, reporter: Reporter, should_stop: StopCheck, workers: int
-) -> ImageSource:
+    originals: Originals, spec: StoreSpec, reporter: Reporter, should_stop: StopCheck, workers: int
+) -> Store:
     """Build the store if it is not current, and open it.
 
     Raises:
         DataError: images cannot be read; the text lists them.
         StopRequested: a signal asked for an end.
     """
-    report = build_store(samples, spec, reporter, should_stop, workers)
+    report = build_store(originals, spec, reporter, should_stop, workers)
     if not report.is_final:
         raise unreadable(report.failures, f"{spec.part} images")
-    return open_store(samples, spec)
+    return open_store(originals, spec)
 
 
 def unreadable(failures: Sequence[Failure], what: str) -> DataError:
@@ -183,7 +176,7 @@ def unreadable(failures: Sequence[Failure], what: str) -> DataError:
 
 
 def build_store(
-    samples: SampleTable,
+    originals: Originals,
     spec: StoreSpec,
     reporter: Reporter,
     should_stop: StopCheck,
@@ -196,17 +189,16 @@ def build_store(
     `skip_bad` it is finished without them, and they are listed in `<store>.left_out.csv` (id, path, reason).
 
     Raises:
-        DataError: an original is missing, or the store cannot hold such images.
+        DataError: the store cannot hold such images.
         StopRequested: a signal asked for an end; what was done is kept.
     """
     if spec.kind == "none":
-        return StoreReport(len(samples), num_built=0, num_small=0, num_bytes=0)
+        return StoreReport(len(originals.samples), num_built=0, num_small=0, num_bytes=0)
     job = StoreJob(reporter, should_stop, num_threads(workers))
     with job.hold_lock(spec.beside("lock")):
-        originals = look_at_originals(samples, spec.root, spec.settings)
-        store = _find_current(spec, originals)
+        store = _find_current(spec, originals.signature(spec.settings))
         if store is None:
-            report = _build(samples, spec, originals, job, skip_bad)
+            report = _build(originals, spec, job, skip_bad)
         else:
             report = _describe(spec, store.entries, 0, store.notes.left_out, is_final=True)
         if report.is_final:
@@ -214,41 +206,30 @@ def build_store(
         return report
 
 
-def _find_current(spec: StoreSpec, originals: OriginalsState) -> PackedImages | JpegTree | None:
+def _find_current(spec: StoreSpec, signature: str) -> PackedImages | JpegTree | None:
     try:
         store = PackedImages(spec.path) if spec.kind == "packed" else JpegTree(spec.path, spec.part, spec.channels)
     except DataError:  # missing or damaged: the same as stale, it will be made anew
         return None
-    return store if store.notes.signature == originals.signature else None
+    return store if store.notes.signature == signature else None
 
 
-def _open_current(samples: SampleTable, spec: StoreSpec) -> PackedImages | JpegTree:
-    store = _find_current(spec, look_at_originals(samples, spec.root, spec.settings))
-    if store is None:
-        raise DataError(
-            f"{spec.path}: the {spec.part} store is missing, or images or settings have changed since;"
-            " run `kgcv resize CONFIG`"
-        )
-    return store
-
-
-def _build(
-    samples: SampleTable, spec: StoreSpec, originals: OriginalsState, job: StoreJob, skip_bad: bool
-) -> StoreReport:
+def _build(originals: Originals, spec: StoreSpec, job: StoreJob, skip_bad: bool) -> StoreReport:
+    key = hash_json(spec.settings)
     with (
         closing(_open_writer(spec, originals)) as writer,
-        closing(Journal(spec.beside("journal"), originals.key, originals.stamps, writer.resume)) as journal,
+        closing(Journal(spec.beside("journal"), key, originals.stamps(), writer.resume)) as journal,
     ):
         num_missing = len(journal.missing_rows)
-        failures = job.fill(f"resize {spec.part} to {spec.scaling.edge}", samples, writer, journal)
+        failures = job.fill(f"resize {spec.part} to {spec.scaling.edge}", originals.samples, writer, journal)
         is_final = skip_bad or not failures
         if is_final:
             _write_list(spec.beside("left_out.csv"), failures)
-            writer.finish(journal.entries, StoreNotes(originals.signature, failures))
+            writer.finish(journal.entries, StoreNotes(originals.signature(spec.settings), failures))
     return _describe(spec, journal.entries, num_missing - len(failures), failures, is_final)
 
 
-def _open_writer(spec: StoreSpec, originals: OriginalsState) -> PackedWriter | JpegWriter:
+def _open_writer(spec: StoreSpec, originals: Originals) -> PackedWriter | JpegWriter:
     read = partial(read_image, channels=spec.channels, scaling=spec.scaling)
     if spec.kind == "packed":
         return PackedWriter(spec.path, spec.channels, read)

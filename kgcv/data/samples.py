@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
@@ -126,13 +126,15 @@ def find_images(folder: Path, suffix: str) -> dict[str, Path]:
 
 
 def _image_names(folder: Path, suffix: str) -> Iterable[str]:
+    # As text: pathlib would take most of the time for a million files.
     for parent, children, files in os.walk(folder, followlinks=True):
         children[:] = [child for child in children if not child.startswith(".")]
-        below = PurePosixPath(Path(parent).relative_to(folder))
+        below = Path(parent).relative_to(folder).as_posix()
+        prefix = "" if below == "." else f"{below}/"
         for file in files:
-            is_known = PurePosixPath(file).suffix.lower() in IMAGE_SUFFIXES
+            is_known = os.path.splitext(file)[1].lower() in IMAGE_SUFFIXES  # noqa: PTH122  as text
             if not file.startswith(".") and (is_known or (suffix and file.endswith(suffix))):
-                yield str(below / file)
+                yield prefix + file
 
 
 def _refuse_nested(train: Path, valid: Path) -> None:
@@ -178,18 +180,17 @@ def _pattern_labels(found: Mapping[str, Path], folder: Path, pattern: str) -> li
 
 def _folder_labels(found: Mapping[str, Path], folder: Path, may_be_empty: bool) -> list[tuple[str, ...]]:
     """The first folder below `folder` is the class."""
-    names = [path.relative_to(folder).parts for path in found.values()]
-    classes = {parts[0] for parts in names}
+    classes = {name.split("/", 1)[0] for name in found}
     subfolders = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
     empty = [name for name in subfolders if name not in classes and not name.startswith(".")]
     problems = {
         "images outside a class folder, with no data.train.labels or data.train.pattern to label them": [
-            parts[0] for parts in names if len(parts) == 1
+            path.name for name, path in found.items() if "/" not in name
         ],
         "class folders without images": [] if may_be_empty else empty,
     }
     raise_problems(f"{folder}", problems)
-    return [(parts[0],) for parts in names]
+    return [(name.split("/", 1)[0],) for name in found]
 
 
 def _table_samples(table: CsvTable, images: Images, data: DataConfig) -> SampleTable:

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kgcv.config.schema import Config
-from kgcv.data.inspection import Watch, find_twins
+from kgcv.data.inspection import Watch, remember_twins
 from kgcv.data.labels import LabelSet, encode_labels
+from kgcv.data.originals import Originals, look_at_originals
+from kgcv.data.resize import stores_folder
 from kgcv.data.samples import SampleTable, read_train_samples
 from kgcv.data.splits import Split, make_split, read_split
 
@@ -24,6 +26,8 @@ class Labelled:
     labels: LabelSet
     rows: TableRows | None = None
     """The samples with their columns, where they are rows of a table."""
+    originals: Originals | None = None
+    """The images' files; None for rows of a table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,8 @@ class Dataset:
     """The samples with their columns, where they are rows of a table."""
     twins: tuple[tuple[int, ...], ...] | None = None
     """Rows of images that are the same byte for byte, which the split keeps on one side; None: nobody looked."""
+    originals: Originals | None = None
+    """The images' files; None for rows of a table."""
 
 
 def has_test(config: Config) -> bool:
@@ -53,7 +59,8 @@ def load_labelled(config: Config, watch: Watch) -> Labelled:
     """
     if config.data.kind == "images":
         samples = read_train_samples(config.data, config.split)
-        return Labelled(samples, encode_labels(samples, config.data.task))
+        labels = encode_labels(samples, config.data.task)
+        return Labelled(samples, labels, originals=look_at_originals(samples, Path(config.data.root)))
     # pandas is loaded for tables alone.
     from kgcv.data.tables.features import load_features
     from kgcv.data.tables.rows import needed_columns, table_labels, train_rows
@@ -71,10 +78,12 @@ def split_dataset(config: Config, watch: Watch) -> Dataset:
         StopRequested: `watch` said so.
     """
     found = load_labelled(config, watch)
-    is_bound = config.data.kind == "images" and not (config.split.allow_twins or config.split.train_on_all)
-    twins = tuple(find_twins(found.samples.paths, watch)) if is_bound else None
+    twins = None
+    if found.originals is not None and not (config.split.allow_twins or config.split.train_on_all):
+        file = stores_folder(config) / "twins.json"
+        twins = tuple(remember_twins(found.originals, file, watch))
     split = make_split(found.samples, found.labels, config.split, twins or ())
-    return Dataset(found.samples, found.labels, split, found.rows, twins)
+    return Dataset(found.samples, found.labels, split, found.rows, twins, found.originals)
 
 
 def reopen_dataset(config: Config, split_file: Path, watch: Watch) -> Dataset:
@@ -85,4 +94,5 @@ def reopen_dataset(config: Config, split_file: Path, watch: Watch) -> Dataset:
         StopRequested: `watch` said so.
     """
     found = load_labelled(config, watch)
-    return Dataset(found.samples, found.labels, read_split(split_file, found.samples.ids), found.rows)
+    split = read_split(split_file, found.samples.ids)
+    return Dataset(found.samples, found.labels, split, found.rows, originals=found.originals)

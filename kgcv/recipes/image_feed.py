@@ -8,8 +8,7 @@ import numpy as np
 
 from kgcv.config.schema import Config
 from kgcv.data.images import ImageSource
-from kgcv.data.resize import ensure_store, left_out, store_signature, store_spec
-from kgcv.data.samples import SampleTable
+from kgcv.data.resize import Store, ensure_store, store_spec
 from kgcv.engine.fold_folder import FoldFolder
 from kgcv.engine.inputs import ImageInputs, Inputs
 from kgcv.engine.plan import StagePlan
@@ -22,6 +21,7 @@ from kgcv.model.checkpoint import Geometry
 from kgcv.model.heads import Objective
 from kgcv.model.vision import VisionModel, build_model, check_image_size, normalization
 from kgcv.model.weights import load_starting_weights
+from kgcv.recipes.dataset import Dataset
 
 
 def build_vision_model(config: Config, objective: Objective) -> VisionModel:
@@ -56,15 +56,17 @@ class ImageFeed:
     """The training images at every stage's size."""
 
     config: Config
-    samples: SampleTable
     model: VisionModel
     runtime: Runtime
-    sources: dict[int, ImageSource]
+    stores: dict[int, Store]
     """By image size."""
-    left_out: frozenset[str]
-    """Ids of unreadable images that the user chose to go without."""
     reporter: Reporter
     should_stop: StopCheck
+
+    @property
+    def left_out(self) -> frozenset[str]:
+        """Ids of unreadable images that the user chose to go without."""
+        return frozenset().union(*(store.left_out for store in self.stores.values()))
 
     def keep(self, folder: FoldFolder) -> None:
         """Nothing: the card of the weights says it all."""
@@ -72,21 +74,21 @@ class ImageFeed:
     def inputs(self, geometry: Geometry | None) -> ImageInputs:
         """The images at a size."""
         assert geometry is not None, "images have a geometry"
-        return image_inputs(self.model, self.sources[geometry.image_size], geometry, self.runtime)
+        return image_inputs(self.model, self.stores[geometry.image_size].images, geometry, self.runtime)
 
     def stage_inputs(self, plan: StagePlan, rows: np.ndarray) -> Inputs:
         """What a stage trains and validates on: images, or the precomputed features of those in `rows` `(n,)`."""
         images = self.inputs(plan.geometry)
         if not plan.precompute:
             return images
-        spec = store_spec(self.config, "train", images.image_size)
-        cache = FeatureCache(spec.folder, store_signature(self.samples, spec))
+        folder = store_spec(self.config, "train", images.image_size).folder
+        cache = FeatureCache(folder, self.stores[images.image_size].signature)
         return precompute_features(self.model, images, np.sort(rows), cache, self.reporter, self.should_stop)
 
 
 def open_image_feed(
     config: Config,
-    samples: SampleTable,
+    dataset: Dataset,
     model: VisionModel,
     runtime: Runtime,
     reporter: Reporter,
@@ -98,10 +100,9 @@ def open_image_feed(
         DataError: images cannot be read.
         StopRequested: a signal arrived; finished parts of stores are kept.
     """
-    sources: dict[int, ImageSource] = {}
-    bad: frozenset[str] = frozenset()
+    assert dataset.originals is not None, "the data are images"
+    stores: dict[int, Store] = {}
     for image_size in dict.fromkeys(stage.image_size for stage in config.stages):
         spec = store_spec(config, "train", image_size)
-        sources[image_size] = ensure_store(samples, spec, reporter, should_stop, runtime.workers)
-        bad |= left_out(samples, spec)
-    return ImageFeed(config, samples, model, runtime, sources, bad, reporter, should_stop)
+        stores[image_size] = ensure_store(dataset.originals, spec, reporter, should_stop, runtime.workers)
+    return ImageFeed(config, model, runtime, stores, reporter, should_stop)

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Literal
 
 from kgcv.config.schema import Config
+from kgcv.data.originals import Originals, look_at_originals
 from kgcv.data.resize import StoreReport, StoreSpec, build_store, store_spec, unreadable
-from kgcv.data.samples import SampleTable, read_test_samples, read_train_samples
+from kgcv.data.samples import read_test_samples, read_train_samples
 from kgcv.events import Message, Reporter, StopCheck
 
 
@@ -57,9 +58,9 @@ def resize(
         reporter.report(Message("resize.store is none: the originals are read each time, there is nothing to make"))
         return ()
     results = []
-    for samples, spec, image_size in _wanted_stores(config):
+    for originals, spec, image_size in _wanted_stores(config):
         start = time.perf_counter()
-        report = build_store(samples, spec, reporter, should_stop, config.train.workers, skip_bad)
+        report = build_store(originals, spec, reporter, should_stop, config.train.workers, skip_bad)
         seconds = time.perf_counter() - start
         results.append(StoreResult(spec.part, image_size, spec.scaling.edge, spec.path, seconds, report))
         _warn(spec, report, reporter)
@@ -79,13 +80,14 @@ def check_results(results: Sequence[StoreResult]) -> None:
         raise unreadable(tuple(failures.values()), "images")
 
 
-def _wanted_stores(config: Config) -> Iterator[tuple[SampleTable, StoreSpec, int]]:
+def _wanted_stores(config: Config) -> Iterator[tuple[Originals, StoreSpec, int]]:
     parts = {"train": read_train_samples(config.data, config.split)}
     if config.data.test is not None:
         parts["test"] = read_test_samples(config.data)
+    originals = {part: look_at_originals(samples, Path(config.data.root)) for part, samples in parts.items()}
     for image_size in dict.fromkeys(stage.image_size for stage in config.stages):
-        for part, samples in parts.items():
-            yield samples, store_spec(config, part, image_size), image_size
+        for part in parts:
+            yield originals[part], store_spec(config, part, image_size), image_size
 
 
 def _warn(spec: StoreSpec, report: StoreReport, reporter: Reporter) -> None:

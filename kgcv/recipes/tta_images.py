@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 from kgcv.config.schema import Config
 from kgcv.data.images import ImageSource
-from kgcv.data.resize import ensure_store, left_out, store_signature, store_spec
-from kgcv.data.samples import SampleTable, read_test_samples, read_train_samples
+from kgcv.data.originals import Originals, look_at_originals
+from kgcv.data.resize import ensure_store, store_spec
+from kgcv.data.samples import read_test_samples, read_train_samples
 from kgcv.engine.inputs import Inputs
 from kgcv.events import Reporter, StopCheck
 from kgcv.model.checkpoint import Geometry
@@ -22,7 +24,7 @@ class Images:
 
     config: Config
     part: Part
-    samples: SampleTable
+    originals: Originals
     reporter: Reporter
     should_stop: StopCheck
     _opened: dict[int, Opened] = field(default_factory=dict)
@@ -31,7 +33,7 @@ class Images:
     @property
     def ids(self) -> tuple[str, ...]:
         """The ids of all images."""
-        return self.samples.ids
+        return self.originals.samples.ids
 
     def open(self, geometry: Geometry | None) -> Opened:
         """The store for weights of this geometry, built where it is missing.
@@ -47,9 +49,9 @@ class Images:
 
     def _open(self, image_size: int) -> Opened:
         spec = store_spec(self.config, "test" if self.part == "test" else "train", image_size)
-        source = ensure_store(self.samples, spec, self.reporter, self.should_stop, self.config.train.workers)
-        bad = left_out(self.samples, spec)
-        return Opened(partial(_inputs, source), store_signature(self.samples, spec), bad)
+        workers = self.config.train.workers
+        store = ensure_store(self.originals, spec, self.reporter, self.should_stop, workers)
+        return Opened(partial(_inputs, store.images), store.signature, store.left_out)
 
 
 def _inputs(source: ImageSource, trained: TrainedModel) -> Inputs:
@@ -60,7 +62,8 @@ def open_images(config: Config, part: Part, reporter: Reporter, should_stop: Sto
     """The images of a part.
 
     Raises:
-        DataError: images, labels and ids do not fit together.
+        DataError: images, labels and ids do not fit together, or an image is missing.
     """
     samples = read_test_samples(config.data) if part == "test" else read_train_samples(config.data, config.split)
-    return Images(config, part, samples, reporter, should_stop)
+    originals = look_at_originals(samples, Path(config.data.root))
+    return Images(config, part, originals, reporter, should_stop)

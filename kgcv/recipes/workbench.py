@@ -139,7 +139,7 @@ def _set_up_images(
     model = starting_model(config, build_objective(config, dataset.labels), reporter)
     runtime = resolve_runtime(config.train, model)
     model = runtime.place_model(model)
-    return model, runtime, open_image_feed(config, dataset.samples, model, runtime, reporter, should_stop)
+    return model, runtime, open_image_feed(config, dataset, model, runtime, reporter, should_stop)
 
 
 def _set_up_table(

@@ -8,7 +8,9 @@ from PIL import Image
 
 from kgcv.data import inspection
 from kgcv.data.images import ImageFacts
-from kgcv.data.inspection import Watch, find_twins, inspect_images
+from kgcv.data.inspection import Watch, find_twins, inspect_images, remember_twins
+from kgcv.data.originals import Originals, look_at_originals
+from kgcv.data.samples import SampleTable
 from kgcv.errors import DataError, StopRequested
 from kgcv.events import Recorder, Silent, TaskAdvanced, TaskDone, TaskStarted, never_stop
 
@@ -90,3 +92,38 @@ def test_files_of_different_sizes_are_not_opened(tmp_path: Path) -> None:
 def test_files_that_cannot_be_read_have_no_twin(tmp_path: Path) -> None:
     paths = [written(tmp_path / "a", b"same"), tmp_path / "gone", written(tmp_path / "b", b"same"), tmp_path / "lost"]
     assert find_twins(paths, WATCH) == [(0, 2)]
+
+
+class TestRemembered:
+    @pytest.fixture
+    def paths(self, tmp_path: Path) -> list[Path]:
+        folder = tmp_path / "images"
+        folder.mkdir()
+        return [written(folder / str(row), content) for row, content in enumerate([b"one", b"two", b"one"])]
+
+    def look(self, paths: list[Path]) -> Originals:
+        samples = SampleTable(tuple(path.name for path in paths), tuple(paths))
+        return look_at_originals(samples, paths[0].parent)
+
+    def test_files_that_stay_as_they_are_are_read_once(self, paths: list[Path], tmp_path: Path) -> None:
+        file, recorder = tmp_path / "twins.json", Recorder()
+        assert remember_twins(self.look(paths), file, WATCH) == [(0, 2)]
+        assert remember_twins(self.look(paths), file, Watch(recorder, never_stop)) == [(0, 2)]
+        assert recorder.events == []
+
+    def test_files_that_changed_are_read_again(self, paths: list[Path], tmp_path: Path) -> None:
+        file = tmp_path / "twins.json"
+        remember_twins(self.look(paths), file, WATCH)
+        written(paths[1], b"one")
+        assert remember_twins(self.look(paths), file, WATCH) == [(0, 1, 2)]
+        assert remember_twins(self.look(paths[:2]), file, WATCH) == [(0, 1)]
+
+    @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"files": 1', b'{"files": 1}'])
+    def test_a_damaged_memory_counts_for_nothing(self, paths: list[Path], tmp_path: Path, content: bytes) -> None:
+        file = written(tmp_path / "twins.json", content)
+        assert remember_twins(self.look(paths), file, WATCH) == [(0, 2)]
+
+    def test_nothing_is_remembered_of_a_search_that_was_stopped(self, paths: list[Path], tmp_path: Path) -> None:
+        with pytest.raises(StopRequested):
+            remember_twins(self.look(paths), tmp_path / "twins.json", Watch(Silent(), lambda: signal.SIGTERM))
+        assert not (tmp_path / "twins.json").exists()

@@ -19,16 +19,14 @@ from PIL import Image
 from kgcv.config.schema import Config, DataConfig, ModelConfig, ResizeConfig, StageConfig
 from kgcv.data import resize, store_notes
 from kgcv.data.images import Scaling, read_image
+from kgcv.data.originals import Originals, look_at_originals
 from kgcv.data.packed import PackedImages
 from kgcv.data.resize import (
     StoreSpec,
     build_store,
     ensure_store,
-    is_current,
-    left_out,
     num_threads,
     open_store,
-    store_signature,
     store_spec,
     stored_edge,
 )
@@ -71,8 +69,21 @@ def list_samples(root: Path) -> SampleTable:
     return SampleTable(tuple(path.relative_to(root / "train").as_posix() for path in paths), tuple(paths))
 
 
+def look(samples: SampleTable, spec: StoreSpec) -> Originals:
+    return look_at_originals(samples, spec.root)
+
+
+def is_current(samples: SampleTable, spec: StoreSpec) -> bool:
+    originals = look(samples, spec)
+    try:
+        open_store(originals, spec)
+    except DataError:
+        return False
+    return True
+
+
 def build(samples: SampleTable, spec: StoreSpec, **options: bool) -> resize.StoreReport:
-    return build_store(samples, spec, Silent(), never_stop, workers=2, **options)
+    return build_store(look(samples, spec), spec, Silent(), never_stop, workers=2, **options)
 
 
 def damage(path: Path) -> bytes:
@@ -140,7 +151,7 @@ class TestPacked:
         report = build(samples, spec)
         assert (report.num_images, report.num_built, report.failures, report.is_final) == (12, 12, (), True)
         assert report.num_bytes == spec.path.stat().st_size
-        source = open_store(samples, spec)
+        source = open_store(look(samples, spec), spec).images
         assert len(source) == NUM_IMAGES
         for row, path in enumerate(samples.paths):
             assert (source.read(row) == read_image(path, 3, Scaling(20))).all()
@@ -161,7 +172,7 @@ class TestPacked:
     def test_number_of_threads_plays_no_part(self, samples, spec):
         contents = []
         for workers in (1, 5):
-            build_store(samples, spec, Silent(), never_stop, workers)
+            build_store(look(samples, spec), spec, Silent(), never_stop, workers)
             contents.append(spec.path.read_bytes())
             spec.path.unlink()
         assert contents[0] == contents[1]
@@ -169,19 +180,19 @@ class TestPacked:
     def test_small_originals(self, samples, spec):
         small = replace(spec, scaling=Scaling(35, enlarge=False))
         assert build(samples, small).num_small == 5  # heights 30 to 34
-        assert open_store(samples, small).read(0).shape == (30, 50, 3)
+        assert open_store(look(samples, small), small).images.read(0).shape == (30, 50, 3)
         enlarged = replace(small, scaling=replace(small.scaling, enlarge=True))
         assert build(samples, enlarged).num_small == 0
-        assert open_store(samples, enlarged).read(0).shape == (35, 58, 3)
+        assert open_store(look(samples, enlarged), enlarged).images.read(0).shape == (35, 58, 3)
 
     def test_grey(self, samples, spec):
         grey = replace(spec, channels=1)
         build(samples, grey)
-        assert open_store(samples, grey).read(3).shape[2] == 1
+        assert open_store(look(samples, grey), grey).images.read(3).shape[2] == 1
 
     def test_progress(self, samples, spec):
         recorder = Recorder()
-        build_store(samples, spec, recorder, never_stop)
+        build_store(look(samples, spec), spec, recorder, never_stop)
         assert recorder.events[0] == TaskStarted("resize train to 20", 12, done=0)
         assert recorder.events[1:-1] == [TaskAdvanced(1)] * 12
         assert recorder.events[-1] == TaskDone("resize train to 20")
@@ -195,9 +206,8 @@ class TestStale:
 
     def check_stale(self, samples, spec):
         assert not is_current(samples, spec)
-        for use in (open_store, left_out):
-            with pytest.raises(DataError, match="missing, or images or settings have changed"):
-                use(samples, spec)
+        with pytest.raises(DataError, match="missing, or images or settings have changed"):
+            open_store(look(samples, spec), spec)
         assert build(samples, spec).num_built == len(samples)
         assert is_current(samples, spec)
 
@@ -251,14 +261,14 @@ class TestStale:
         build(samples, spec)
         samples.paths[5].unlink()
         with pytest.raises(DataError, match=r"05\.jpg: cannot be read: No such file"):
-            is_current(samples, spec)
+            look(samples, spec)
 
     def test_signature_follows_files_and_settings(self, samples, spec):
-        signature = store_signature(samples, spec)
-        assert store_signature(samples, spec) == signature
-        assert store_signature(samples, replace(spec, scaling=Scaling(21, enlarge=False))) != signature
+        signature = look(samples, spec).signature(spec.settings)
+        assert look(samples, spec).signature(spec.settings) == signature
+        assert look(samples, spec).signature(replace(spec, scaling=Scaling(21, enlarge=False)).settings) != signature
         os.utime(samples.paths[0], (1, 1))
-        assert store_signature(samples, spec) != signature
+        assert look(samples, spec).signature(spec.settings) != signature
 
 
 class TestStaleData:
@@ -283,7 +293,7 @@ class TestStaleData:
         stamps = [path.stat().st_mtime_ns for path in samples.paths]
         os.utime(samples.paths[0], (1, 1))
         with pytest.raises(StopRequested):
-            build_store(samples, jpeg_spec, Silent(), StopAfter(5))
+            build_store(look(samples, jpeg_spec), jpeg_spec, Silent(), StopAfter(5))
         os.utime(samples.paths[0], ns=(stamps[0], stamps[0]))
         assert not is_current(samples, jpeg_spec)
 
@@ -302,7 +312,7 @@ class TestJpegTree:
 
     def test_images_are_close_to_read_image(self, samples, jpeg_spec):
         build(samples, jpeg_spec)
-        source = open_store(samples, jpeg_spec)
+        source = open_store(look(samples, jpeg_spec), jpeg_spec).images
         assert len(source) == 12
         for row, path in enumerate(samples.paths):
             expected = read_image(path, 3, Scaling(20)).astype(int)
@@ -327,7 +337,7 @@ class TestJpegTree:
     def test_grey(self, samples, jpeg_spec):
         grey = replace(jpeg_spec, channels=1)
         build(samples, grey)
-        assert open_store(samples, grey).read(0).shape[2] == 1
+        assert open_store(look(samples, grey), grey).images.read(0).shape[2] == 1
 
     def test_channels_that_a_jpeg_cannot_hold(self, samples, jpeg_spec):
         with pytest.raises(DataError, match="a JPEG cannot hold 4 channels; use"):
@@ -349,9 +359,9 @@ class TestOriginals:
     def test_decodes_each_time(self, samples, spec):
         none = replace(spec, kind="none")
         assert is_current(samples, none)
-        assert left_out(samples, none) == frozenset()
+        assert open_store(look(samples, none), none).left_out == frozenset()
         assert build(samples, none).num_built == 0
-        source = open_store(samples, none)
+        source = open_store(look(samples, none), none).images
         assert len(source) == 12
         assert (source.read(4) == read_image(samples.paths[4], 3, Scaling(20))).all()
         assert not spec.folder.exists()
@@ -380,7 +390,7 @@ class TestFailures:
         samples.paths[4].write_bytes(original)
         report = build(samples, spec)
         assert (report.num_built, report.is_final) == (1, True)
-        source = open_store(samples, spec)
+        source = open_store(look(samples, spec), spec).images
         for row, path in enumerate(samples.paths):
             assert np.abs(source.read(row).mean() - read_image(path, 3, Scaling(20)).mean()) < 4
 
@@ -388,12 +398,12 @@ class TestFailures:
         damage(samples.paths[4])
         report = build(samples, spec, skip_bad=True)
         assert (report.is_final, len(report.failures), report.num_built) == (True, 1, 11)
-        assert left_out(samples, spec) == {"cat/04.jpg"}
+        assert open_store(look(samples, spec), spec).left_out == {"cat/04.jpg"}
         with spec.beside("left_out.csv").open(newline="") as stream:
             rows = list(csv.DictReader(stream))
         assert [(row["id"], row["path"]) for row in rows] == [("cat/04.jpg", str(samples.paths[4]))]
         assert rows[0]["reason"].startswith("cannot be decoded")
-        source = open_store(samples, spec)
+        source = open_store(look(samples, spec), spec).images
         assert source.read(5).shape == (20, 28, 3)  # 35 x 50, and 50 * 20 / 35 = 28.6
         with pytest.raises(DataError, match="left out"):
             source.read(4)
@@ -402,16 +412,16 @@ class TestFailures:
         damage(samples.paths[4])
         build(samples, spec)
         assert build(samples, spec, skip_bad=True).num_built == 0
-        assert left_out(samples, spec) == {"cat/04.jpg"}
+        assert open_store(look(samples, spec), spec).left_out == {"cat/04.jpg"}
 
     def test_a_list_holds_for_its_own_store_only(self, samples, spec):
         original = damage(samples.paths[4])
         build(samples, spec, skip_bad=True)
         samples.paths[4].write_bytes(original)
         with pytest.raises(DataError, match="have changed"):
-            left_out(samples, spec)
+            open_store(look(samples, spec), spec)
         build(samples, spec)
-        assert left_out(samples, spec) == frozenset()
+        assert open_store(look(samples, spec), spec).left_out == frozenset()
         assert not spec.beside("left_out.csv").exists()
 
     def test_a_finished_store_with_images_left_out_is_current(self, samples, spec):
@@ -419,15 +429,15 @@ class TestFailures:
         build(samples, spec, skip_bad=True)
         report = build(samples, spec)
         assert (report.is_final, report.num_built, len(report.failures)) == (True, 0, 1)
-        ensure_store(samples, spec, Silent(), never_stop, 1)
+        ensure_store(look(samples, spec), spec, Silent(), never_stop, 1)
 
     def test_ensure_store_names_what_cannot_be_read(self, samples, spec):
         damage(samples.paths[4])
         with pytest.raises(DataError, match=r"cannot read 1 of the train images: .*04\.jpg \(cannot.*--skip-bad"):
-            ensure_store(samples, spec, Silent(), never_stop, 1)
+            ensure_store(look(samples, spec), spec, Silent(), never_stop, 1)
 
     def test_ensure_store_builds_and_opens(self, samples, spec):
-        assert len(ensure_store(samples, spec, Silent(), never_stop, 0)) == 12
+        assert len(ensure_store(look(samples, spec), spec, Silent(), never_stop, 0).images) == 12
 
 
 @pytest.mark.parametrize("kind", ["packed", "jpeg"])
@@ -438,10 +448,10 @@ class TestStops:
 
     def test_a_stop_keeps_what_was_done(self, samples, spec):
         with pytest.raises(StopRequested, match="run the same command again to go on") as stopped:
-            build_store(samples, spec, Silent(), StopAfter(5))
+            build_store(look(samples, spec), spec, Silent(), StopAfter(5))
         assert stopped.value.exit_code == 143
         recorder = Recorder()
-        report = build_store(samples, spec, recorder, never_stop)
+        report = build_store(look(samples, spec), spec, recorder, never_stop)
         assert recorder.events[0] == TaskStarted("resize train to 20", 12, done=5)
         assert report.num_built == 7
         assert is_current(samples, spec)
@@ -449,39 +459,39 @@ class TestStops:
 
     def test_a_changed_original_starts_over(self, samples, spec):
         with pytest.raises(StopRequested):
-            build_store(samples, spec, Silent(), StopAfter(5))
+            build_store(look(samples, spec), spec, Silent(), StopAfter(5))
         os.utime(samples.paths[2], (1, 1))
         assert build(samples, spec).num_built == 12
 
     def test_an_original_changed_before_its_turn_does_not(self, samples, spec):
         with pytest.raises(StopRequested):
-            build_store(samples, spec, Silent(), StopAfter(5))
+            build_store(look(samples, spec), spec, Silent(), StopAfter(5))
         os.utime(samples.paths[9], (1, 1))
         assert build(samples, spec).num_built == 7
 
     def test_a_journal_cut_short_costs_one_image(self, samples, spec):
         with pytest.raises(StopRequested):
-            build_store(samples, spec, Silent(), StopAfter(5))
+            build_store(look(samples, spec), spec, Silent(), StopAfter(5))
         journal = spec.beside("journal")
         os.truncate(journal, journal.stat().st_size - 1)
         assert build(samples, spec).num_built == 8
 
     def test_a_journal_of_another_version_is_not_used(self, samples, spec, monkeypatch):
         with pytest.raises(StopRequested):
-            build_store(samples, spec, Silent(), StopAfter(5))
+            build_store(look(samples, spec), spec, Silent(), StopAfter(5))
         monkeypatch.setattr(resize, "STORE_VERSION", 999)
         assert build(samples, spec).num_built == 12
 
     def test_a_journal_without_its_data_is_not_used(self, samples, spec):
         with pytest.raises(StopRequested):
-            build_store(samples, spec, Silent(), StopAfter(5))
+            build_store(look(samples, spec), spec, Silent(), StopAfter(5))
         for path in spec.folder.rglob("*.part" if spec.kind == "packed" else "*.jpg"):
             path.unlink()
         assert build(samples, spec).num_built == 12
 
     def test_a_shorter_list_does_not_fit_the_journal(self, samples, spec):
         with pytest.raises(StopRequested):
-            build_store(samples, spec, Silent(), StopAfter(5))
+            build_store(look(samples, spec), spec, Silent(), StopAfter(5))
         assert build(samples.select(np.arange(3)), spec).num_built == 3
 
     def test_a_journal_left_behind_is_cleared(self, samples, spec):
@@ -497,7 +507,7 @@ class TestLock:
         spec.folder.mkdir()
         with spec.beside("lock").open("a") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX)
-            second = threading.Thread(target=build_store, args=(samples, spec, recorder, never_stop))
+            second = threading.Thread(target=build_store, args=(look(samples, spec), spec, recorder, never_stop))
             second.start()
             while not recorder.events:
                 time.sleep(0.01)
@@ -513,7 +523,7 @@ class TestLock:
         with spec.beside("lock").open("a") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX)
             with pytest.raises(StopRequested):
-                build_store(samples, spec, Silent(), StopAfter(2))
+                build_store(look(samples, spec), spec, Silent(), StopAfter(2))
 
     def test_several_at_once_make_it_once(self, samples, spec):
         reports = []
@@ -529,7 +539,7 @@ def test_progress_is_noted_before_the_end(samples, spec, monkeypatch):
     monkeypatch.setattr(store_notes, "FLUSH_SECONDS", 0.0)
     sizes = []
 
-    def look():
+    def note_sizes():
         sizes.append(
             (
                 spec.beside("journal").stat().st_size,
@@ -537,7 +547,7 @@ def test_progress_is_noted_before_the_end(samples, spec, monkeypatch):
             )
         )
 
-    build_store(samples, spec, Silent(), look)
+    build_store(look(samples, spec), spec, Silent(), note_sizes)
     assert [size for size, _pixels in sizes] == [64 + 32 * (row + 1) for row in range(12)]
     entries = PackedImages(spec.path).entries
     assert [size for _journal, size in sizes] == [
@@ -549,6 +559,7 @@ KILLED = """
 import sys, time
 from pathlib import Path
 from kgcv.data import resize, store_notes
+from kgcv.data.originals import look_at_originals
 from kgcv.data.samples import SampleTable
 from kgcv.events import Silent, never_stop
 
@@ -562,7 +573,7 @@ root, kind = Path(sys.argv[1]), sys.argv[2]
 paths = sorted((root / "train").rglob("*.*"))
 samples = SampleTable(tuple(path.name for path in paths), tuple(paths))
 spec = resize.StoreSpec(kind, root.parent / sys.argv[3], "train", resize.Scaling(20, enlarge=False), 3, root)
-report = resize.build_store(samples, spec, Silent(), never_stop, 2)
+report = resize.build_store(look_at_originals(samples, root), spec, Silent(), never_stop, 2)
 print(report.num_built)
 """
 

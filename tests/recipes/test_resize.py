@@ -16,7 +16,8 @@ from kgcv.config.schema import (
     TestSourceConfig,
     TrainSourceConfig,
 )
-from kgcv.data.resize import left_out, open_store, store_spec
+from kgcv.data.originals import look_at_originals
+from kgcv.data.resize import Store, StoreSpec, open_store, store_spec
 from kgcv.data.samples import read_test_samples, read_train_samples
 from kgcv.errors import DataError, StopRequested
 from kgcv.events import Message, Recorder, Silent, never_stop
@@ -37,6 +38,10 @@ def config(tmp_path, tiny_images):
     )
 
 
+def open_samples(samples, spec: StoreSpec) -> Store:
+    return open_store(look_at_originals(samples, spec.root), spec)
+
+
 def run(config, **options):
     recorder = Recorder()
     return resize(config, recorder, never_stop, **options), recorder
@@ -54,12 +59,12 @@ def test_one_store_for_each_size_and_part(config):
     assert all(result.seconds > 0 for result in results)
     check_results(results)
     train, test = read_train_samples(config.data, config.split), read_test_samples(config.data)
-    assert open_store(train, store_spec(config, "train", 24)).read(0).shape == (
+    assert open_samples(train, store_spec(config, "train", 24)).images.read(0).shape == (
         31,
         46,
         3,
     )  # 60 * 31 / 40 = 46.5
-    assert open_store(test, store_spec(config, "test", 16)).read(1).shape == (20, 30, 3)
+    assert open_samples(test, store_spec(config, "test", 16)).images.read(1).shape == (20, 30, 3)
 
 
 def test_current_stores_are_skipped(config):
@@ -116,7 +121,7 @@ def test_skip_bad_leaves_them_out_and_says_so(config, tmp_path):
     results, recorder = run(config, skip_bad=True)
     check_results(results)
     spec = store_spec(config, "train", 16)
-    assert left_out(read_train_samples(config.data, config.split), spec) == {"cat/001.png"}
+    assert open_samples(read_train_samples(config.data, config.split), spec).left_out == {"cat/001.png"}
     told = warnings(recorder)
     assert f"1 of the train images left out, see {spec.beside('left_out.csv')}: training goes without them" in told
     assert any(text.endswith("a submission will lack them") for text in told)
@@ -131,7 +136,8 @@ def test_a_stop_ends_the_recipe(config):
 def test_workers_come_from_the_config(config):
     config = replace(config, train=replace(config.train, workers=1))
     results, _recorder = run(config)
-    source = open_store(read_train_samples(config.data, config.split), store_spec(config, "train", 16))
+    samples = read_train_samples(config.data, config.split)
+    source = open_samples(samples, store_spec(config, "train", 16)).images
     assert len(results) == 4
     with Image.open(read_train_samples(config.data, config.split).paths[4]) as original:
         expected = original.resize((20, 33), Image.Resampling.BICUBIC)  # 50 * 20 / 30 = 33.3

@@ -49,6 +49,7 @@ def prepare_copies(edge: int, number: int) -> Callable[[Path], None]:
 def open_packed(folder: Path, edge: int, number: int) -> Any:
     """kgcv's packed store of the copies."""
     from kgcv.data.images import Scaling
+    from kgcv.data.originals import look_at_originals
     from kgcv.data.resize import StoreSpec, ensure_store
     from kgcv.data.samples import SampleTable
     from kgcv.events import Silent, never_stop
@@ -56,7 +57,7 @@ def open_packed(folder: Path, edge: int, number: int) -> Any:
     paths = tuple(sorted(copies(folder, edge).rglob("*.jpg")))[:number]
     samples = SampleTable(tuple(path.stem for path in paths), paths)
     spec = StoreSpec("packed", folder / f"store-{number}", "train", Scaling(edge), 3, copies(folder, edge))
-    return ensure_store(samples, spec, Silent(), never_stop, 2)
+    return ensure_store(look_at_originals(samples, spec.root), spec, Silent(), never_stop, 2).images
 
 
 def consume(batches: Iterable[Any], number: int) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tests.benchmarks.row import Row, timed
 
@@ -11,7 +12,7 @@ SIZES = {"gz-wide": (40_669, 17), "gz-long": (1_000_000, 1)}
 """Rows, and columns besides the ids."""
 
 
-def _draw(num_rows: int, num_columns: int):  # type: ignore[no-untyped-def]  # numpy is loaded by those who measure
+def _draw(num_rows: int, num_columns: int) -> tuple[tuple[str, ...], Any]:
     import numpy as np
 
     values = np.random.default_rng(0).beta(0.3, 1, (num_rows, num_columns)).astype(np.float32)

@@ -79,9 +79,6 @@ def _row(name: str, photos: tuple[str, int, tuple[int, int]], edge: int, targets
         )
         return timed_command(["bash", "-c", text], folder)
 
-    def quality(folder: Path) -> str:
-        return describe_quality(source(folder), target(folder), number, edge, kgcv)
-
     return Row(
         name=name,
         work=f"JPEG copies of {number} photos of {size[0]} x {size[1]}, shorter side {edge}, whole process, two cores",
@@ -90,7 +87,24 @@ def _row(name: str, photos: tuple[str, int, tuple[int, int]], edge: int, targets
         prepare=lambda folder: write_photos(folder / stem, number, size),
         amount=number,
         unit="images/s",
+        note=lambda folder: describe_quality(source(folder), edge),
     )
+
+
+def describe_quality(photos: Path, edge: int) -> str:
+    """How near kgcv's pixels come to those of Lanczos from the full image."""
+    import numpy as np
+    from PIL import Image
+
+    from kgcv.data.images import Scaling, read_image
+
+    found = []
+    for path in sorted(photos.rglob("*.jpg"))[:100]:
+        own = read_image(path, 3, Scaling(edge))
+        full = Image.open(path).convert("RGB")
+        best = np.asarray(full.resize((own.shape[1], own.shape[0]), Image.Resampling.LANCZOS))
+        found.append(10 * np.log10(255**2 / np.mean((own.astype(float) - best) ** 2)))
+    return f"kgcv's pixels against Lanczos: mean {np.mean(found):.1f} dB, least {min(found):.1f}; meant to be 43"
 
 
 ROWS = (

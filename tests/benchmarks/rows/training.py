@@ -296,6 +296,7 @@ NUM_TTA = 256
 
 def _store(folder: Path, size: int) -> Any:
     from kgcv.data.images import Scaling
+    from kgcv.data.originals import look_at_originals
     from kgcv.data.resize import StoreSpec, ensure_store
     from kgcv.data.samples import SampleTable
     from kgcv.events import Silent, never_stop
@@ -303,7 +304,7 @@ def _store(folder: Path, size: int) -> Any:
     paths = tuple(sorted((folder / "photos-500x375").rglob("*.jpg")))[:NUM_TTA]
     samples = SampleTable(tuple(path.stem for path in paths), paths)
     spec = StoreSpec("packed", folder / "store-tta", "test", Scaling(size), 3, folder / "photos-500x375")
-    return ensure_store(samples, spec, Silent(), never_stop, 2)
+    return ensure_store(look_at_originals(samples, spec.root), spec, Silent(), never_stop, 2).images
 
 
 def _tta_row(size: int) -> Row:
