@@ -20,7 +20,7 @@ from kgcv.engine.progress import debiased, decayed
 from kgcv.engine.randomness import preserved_generators, seed_step
 from kgcv.engine.runtime import Runtime
 from kgcv.engine.samples import Samples
-from kgcv.engine.step import Stepper
+from kgcv.engine.step import Stepper, read_loss
 from kgcv.errors import ConfigError, StopRequested
 from kgcv.events import Reporter, StopCheck, TaskAdvanced, TaskDone, TaskStarted
 from kgcv.model.heads import Objective
@@ -137,7 +137,7 @@ class LrFinder:
             set_rates(optimizer, ratios, sweep.lr(index), None)
             seed_step(self.plan.seed, self.plan.index, 0, index)
             truths = [torch.from_numpy(samples.taught(p)).to(self.runtime.device) for p in step.positions]
-            loss = stepper.backward(step, [next(batches) for _ in step.positions], truths)
+            loss = read_loss(stepper.backward(step, [next(batches) for _ in step.positions], truths))
             running = decayed(running, loss)
             smoothed = debiased(running, index + 1)
             if not math.isfinite(smoothed) or smoothed > DIVERGED * best:

@@ -47,19 +47,17 @@ class Progress:
     history: list[dict[str, Any]] = field(default_factory=list)
     """One entry an epoch: the lines of `metrics.jsonl`."""
 
-    def add_step(self, loss: float, num_images: int) -> None:
-        """Count one optimizer step whose images had the mean loss `loss`."""
+    def add_step(self, num_images: int) -> None:
+        """Count one optimizer step on so many images."""
         self.step += 1
         self.stage_steps += 1
         self.total_steps += 1
-        self.loss_sum += loss * num_images
         self.num_images += num_images
-        self.running_loss = decayed(self.running_loss, loss)
 
-    @property
-    def smoothed_loss(self) -> float:
-        """Running mean of the step losses of this stage."""
-        return debiased(self.running_loss, self.stage_steps)
+    def add_loss(self, loss: float, num_images: int) -> None:
+        """Note the mean loss of a step's images, which may be known later than the step is done."""
+        self.loss_sum += loss * num_images
+        self.running_loss = decayed(self.running_loss, loss)
 
     def record(self, event: EpochDone, image_size: int | None) -> None:
         """Add an epoch to the history; nothing in it depends on the clock."""

@@ -36,7 +36,7 @@ class Stepper:
         self.runtime = runtime
         self.mixup = build_mixup(plan.augment)
 
-    def backward(self, step: StepPlan, batches: Sequence[Tensor], targets: Sequence[Tensor]) -> float:
+    def backward(self, step: StepPlan, batches: Sequence[Tensor], targets: Sequence[Tensor]) -> list[Tensor]:
         """Set the gradients of a step, as if its batches were one.
 
         Args:
@@ -45,11 +45,12 @@ class Stepper:
             targets: for each batch, `(B,)` int64 or `(B, C)` float32, on the device.
 
         Returns:
-            The mean loss over the step's images; gradients are not usable if it is not finite.
+            The share of each batch in the mean loss over the step's images, scalars on the device; gradients are not
+            usable if `read_loss` of them is not finite.
         """
         for parameter in self.parameters:
             parameter.grad = None
-        total = 0.0
+        losses = []
         for batch, hard, changes in zip(batches, targets, step.changes, strict=True):
             ready, truth = self.inputs.ready(batch, changes), hard
             if self.mixup is not None:
@@ -58,5 +59,10 @@ class Stepper:
                 logits = self.inputs.logits(self.runner, ready)  # type: ignore[arg-type]
                 loss = self.objective.loss(logits, truth) * (len(batch) / step.num_images)
             loss.backward()  # type: ignore[no-untyped-call]
-            total += loss.item()
-        return total
+            losses.append(loss.detach())
+        return losses
+
+
+def read_loss(losses: Sequence[Tensor]) -> float:
+    """What `Stepper.backward` gave as a number; a GPU is waited for."""
+    return sum(loss.item() for loss in losses)

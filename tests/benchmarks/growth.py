@@ -9,9 +9,12 @@ timm's test_resnet. So what is measured is what each image costs besides its pix
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import json
 import resource
+import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -19,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 CONFIG = """
-data: {{root: {root}, train: {{images: images}}, test: {{images: [images]}}, sample_submission: sample.csv}}
+data: {{root: {root}, train: {{images: images}}, sample_submission: sample.csv}}
 split: {{kind: holdout, valid_fraction: 0.1}}
 resize: {{ratio: 1, folder: {root}/cache}}
 model: {{name: test_resnet.r160_in1k, pretrained: false}}
@@ -108,8 +111,6 @@ def read_config(root: Path) -> Any:
 
 def measure_resize(root: Path) -> dict[str, float]:
     """Seconds to make the store, and to find it current."""
-    import shutil
-
     from kgcv.events import Silent, never_stop
     from kgcv.recipes.resize import resize
 
@@ -124,10 +125,10 @@ def measure_resize(root: Path) -> dict[str, float]:
 
 
 class Watcher:
-    """Hears of a training, and stops it after its first epoch if asked to."""
+    """Hears of a training, and stops it after its first event of the kind `last`."""
 
-    def __init__(self, stops: bool) -> None:
-        self.started, self.stops = time.perf_counter(), stops
+    def __init__(self, last: str) -> None:
+        self.started, self.last = 0.0, last
         self.first_step = self.epoch = 0.0
         self.is_over = False
 
@@ -137,39 +138,42 @@ class Watcher:
         if kind == "StepDone" and not self.first_step:
             self.first_step = time.perf_counter() - self.started
         elif kind == "EpochDone":
-            self.epoch = self.epoch or event.seconds  # type: ignore[attr-defined]
-            self.is_over = True
+            self.epoch = event.seconds  # type: ignore[attr-defined]
+        self.is_over = self.is_over or kind == self.last
 
     def should_stop(self) -> int | None:
-        """SIGTERM after the first epoch."""
-        return 15 if self.is_over and self.stops else None
+        """SIGTERM when it is over."""
+        return signal.SIGTERM if self.is_over else None
+
+
+def train_until(watcher: Watcher, run: Any) -> None:
+    """Train until `watcher` stops it."""
+    from kgcv.errors import StopRequested
+    from kgcv.recipes.train import train
+
+    watcher.started = time.perf_counter()
+    with contextlib.suppress(StopRequested):
+        train(run, None, watcher, watcher.should_stop)
 
 
 def measure_train(root: Path) -> dict[str, float]:
     """Seconds from the config to the first step, and of the first epoch; then it is stopped."""
-    import shutil
+    from kgcv.recipes.train import start_run
 
-    from kgcv.errors import StopRequested
-    from kgcv.recipes.train import start_run, train
-
-    config = read_config(root)
     shutil.rmtree(root / "run", ignore_errors=True)
-    watcher = Watcher(stops=True)
-    try:
-        train(start_run(config, "growth", root / "run"), None, watcher, watcher.should_stop)
-    except StopRequested:
-        found = {"start": watcher.first_step, "epoch": watcher.epoch} | memory()
+    watcher = Watcher(last="EpochDone")
+    train_until(watcher, start_run(read_config(root), "growth", root / "run"))
     state = sum(file.stat().st_size for file in (root / "run").rglob("*.pt")) / 1e6
-    return found | {"state": state, "split": (root / "run" / "split.csv").stat().st_size / 1e6}
+    split = (root / "run" / "split.csv").stat().st_size / 1e6
+    return {"start": watcher.first_step, "epoch": watcher.epoch, "state": state, "split": split} | memory()
 
 
 def measure_resume(root: Path) -> dict[str, float]:
-    """Seconds until an interrupted training takes its next step; then it goes on to its end."""
+    """Seconds until an interrupted training takes its next step."""
     from kgcv.recipes.run_folder import RunFolder
-    from kgcv.recipes.train import train
 
-    watcher = Watcher(stops=False)
-    train(RunFolder(root / "run"), None, watcher, watcher.should_stop)
+    watcher = Watcher(last="StepDone")
+    train_until(watcher, RunFolder(root / "run"))
     return {"resume": watcher.first_step}
 
 
@@ -178,10 +182,11 @@ def measure_submission(root: Path) -> dict[str, float]:
     import numpy as np
 
     from kgcv.data.predictions import Predictions, write_predictions
-    from kgcv.data.samples import read_test_samples
+    from kgcv.data.samples import read_train_samples
     from kgcv.recipes.check_submission import check_submission
 
-    ids = read_test_samples(read_config(root).data).ids
+    config = read_config(root)
+    ids = read_train_samples(config.data, config.split).ids
     draws = np.random.default_rng(0).random(len(ids), np.float32)
     write_predictions(
         root / "run" / "test.npz",

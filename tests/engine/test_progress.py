@@ -5,14 +5,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from kgcv.engine.progress import Progress
+from kgcv.engine.progress import Progress, debiased
 from kgcv.events import EpochDone
 
 
 def test_steps_are_counted_and_weighed_by_their_images():
     progress = Progress()
-    progress.add_step(2.0, 4)
-    progress.add_step(1.0, 2)
+    progress.add_step(4)
+    progress.add_loss(2.0, 4)
+    progress.add_step(2)
+    progress.add_loss(1.0, 2)
     assert (progress.step, progress.stage_steps, progress.total_steps) == (2, 2, 2)
     assert progress.num_images == 6
     assert progress.loss_sum / progress.num_images == pytest.approx(10 / 6)
@@ -20,23 +22,29 @@ def test_steps_are_counted_and_weighed_by_their_images():
 
 def test_the_smoothed_loss_by_hand():
     progress = Progress()
-    progress.add_step(3.0, 8)
-    assert progress.smoothed_loss == pytest.approx(3.0)
-    progress.add_step(1.0, 8)
+    progress.add_step(8)
+    progress.add_loss(3.0, 8)
+    assert debiased(progress.running_loss, progress.stage_steps) == pytest.approx(3.0)
+    progress.add_step(8)
+    progress.add_loss(1.0, 8)
     # 0.98 * 0.02 * 3 + 0.02 * 1 over 1 - 0.98^2
-    assert progress.smoothed_loss == pytest.approx((0.98 * 0.02 * 3 + 0.02) / (1 - 0.9604))
+    assert debiased(progress.running_loss, progress.stage_steps) == pytest.approx(
+        (0.98 * 0.02 * 3 + 0.02) / (1 - 0.9604)
+    )
 
 
 def test_a_constant_loss_stays_as_it_is():
     progress = Progress()
     for _ in range(50):
-        progress.add_step(0.7, 1)
-        assert progress.smoothed_loss == pytest.approx(0.7)
+        progress.add_step(1)
+        progress.add_loss(0.7, 1)
+        assert debiased(progress.running_loss, progress.stage_steps) == pytest.approx(0.7)
 
 
 def filled() -> Progress:
     progress = Progress(best_score=0.9, stage_best=0.8, epochs_without_gain=2, history=[{"epoch": 0}])
-    progress.add_step(1.0, 4)
+    progress.add_step(4)
+    progress.add_loss(1.0, 4)
     return progress
 
 

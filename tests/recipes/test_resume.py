@@ -15,8 +15,10 @@ import pytest
 import torch
 
 from kgcv.config.schema import Config
+from kgcv.data.inspection import Watch
 from kgcv.errors import CheckpointError, DataError, StopRequested
 from kgcv.events import EpochDone, Recorder, StepDone, never_stop
+from kgcv.recipes.dataset import split_dataset
 from kgcv.recipes.resize import resize
 from kgcv.recipes.run_folder import RunFolder
 from kgcv.recipes.train import RunResult, start_run, train
@@ -70,8 +72,9 @@ def assert_same(left: object, right: object, where: str = "state") -> None:
 
 
 def count_questions(config: Config, folder: Path) -> int:
-    """How often an undisturbed run asks whether to stop, once its stores are there."""
+    """How often an undisturbed run asks whether to stop, once its stores are there and identical images are known."""
     resize(config, Recorder(), never_stop, None)
+    split_dataset(config, Watch(Recorder(), never_stop))
     questions = itertools.count()
 
     def ask() -> int | None:

@@ -203,16 +203,22 @@ def test_a_lone_last_image_is_left_out(competition: Config, tmp_path: Path, chan
     assert [event.num_images for event in recorder.events if isinstance(event, StepDone)] == [4, 4, 4]
 
 
-def test_a_loss_that_is_not_finite_ends_training_before_the_step(
-    competition: Config, tmp_path: Path, change: Change
+@pytest.mark.parametrize("is_stopped", [False, True])
+def test_a_loss_that_is_not_finite_ends_training_and_is_not_saved(
+    competition: Config, tmp_path: Path, change: Change, is_stopped: bool
 ) -> None:
+    """Whether or not somebody asks for an end at the very step, when its loss has not been read yet."""
     stages = (competition.stages[0], replace(competition.stages[1], lr=(1e38,)))
     config = change(replace(competition, stages=stages), train={"optimizer": "sgd"})
-    run = start_run(config, "run", tmp_path / "run")
-    with pytest.raises(
-        TrainingDivergedError, match=r"the loss became (nan|inf) in stage 2/2, epoch 1/2, step \d"
-    ) as end:
-        train(run, None, Recorder(), never_stop)
+    run, recorder = start_run(config, "run", tmp_path / "run"), Recorder()
+
+    def ask() -> int | None:
+        steps = [event for event in recorder.events if isinstance(event, StepDone) and event.stage == 1]
+        return 15 if is_stopped and steps else None  # the first is known, so the second, which diverges, is taken
+
+    match = "the loss became (nan|inf) in stage 2/2, epoch 1/2, step 2" if is_stopped else "the loss became (nan|inf)"
+    with pytest.raises(TrainingDivergedError, match=match) as end:
+        train(run, None, recorder, ask)
     assert end.value.exit_code == 1
     state = torch.load(run.path / "fold0/last.pt", weights_only=True)
     assert (state["progress"]["stage"], state["progress"]["epoch"]) == (1, 0)

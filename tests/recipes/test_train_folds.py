@@ -168,7 +168,8 @@ def test_a_run_of_several_labels_learns_and_keeps_its_rule(quick: Config, tmp_pa
 
 
 def first_loss(config: Config, folder: Path) -> float:
-    """The loss of the first step, before which all configs have the same weights; training is stopped after it."""
+    """The loss of the first step, before which all configs have the same weights; training is stopped after the second,
+    when the loss of the first is known."""
     recorder = Recorder()
 
     def losses() -> list[float]:
@@ -176,8 +177,7 @@ def first_loss(config: Config, folder: Path) -> float:
 
     with pytest.raises(StopRequested):
         train(start_run(config, "run", folder), None, recorder, lambda: 15 if losses() else None)
-    (loss,) = losses()
-    return loss
+    return losses()[0]
 
 
 @pytest.mark.parametrize(
