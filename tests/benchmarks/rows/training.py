@@ -105,12 +105,40 @@ class FixedInputs:
 
 def kgcv_epochs(model: Any, batches: Sequence[Batch], size: int, folder: Path) -> float:
     """Seconds of kgcv's second epoch over the batches; the first warms up."""
+    import torch
+
+    from kgcv.config.schema import AugmentConfig, TrainConfig
+
+    targets = torch.cat([target for _, target in batches]).numpy()
+    config = TrainConfig(batch_size=len(batches[0][1]))
+    return train_twice(
+        model, lambda runtime: FixedInputs(batches, runtime), targets, config, (size, AugmentConfig()), folder
+    )
+
+
+def train_twice(
+    model: Any,
+    make_inputs: Callable[[Any], Any],
+    targets: Any,
+    train: Any,
+    stage: tuple[int, Any],
+    folder: Path,
+) -> float:
+    """Seconds of the second epoch of kgcv's own trainer.
+
+    Args:
+        model: a Network.
+        make_inputs: gives the Inputs for the Runtime that the config resolves to.
+        targets: `(N,)` int64, all of them train.
+        train: TrainConfig.
+        stage: image size and AugmentConfig.
+        folder: where the run's folder is made for the time being.
+    """
     import tempfile
 
     import numpy as np
-    import torch
 
-    from kgcv.config.schema import AugmentConfig, Config, DataConfig, ModelConfig, StageConfig, TrainConfig
+    from kgcv.config.schema import Config, DataConfig, ModelConfig, StageConfig
     from kgcv.engine.fold_folder import FoldFolder
     from kgcv.engine.plan import plan_stage
     from kgcv.engine.runtime import resolve_runtime
@@ -120,20 +148,18 @@ def kgcv_epochs(model: Any, batches: Sequence[Batch], size: int, folder: Path) -
     from kgcv.model.heads import Objective
     from kgcv.scoring.metrics import METRICS
 
-    batch_size = len(batches[0][1])
+    size, augment = stage
     config = Config(
         data=DataConfig(root="."),
         model=ModelConfig(pretrained=False, name="resnet18"),
-        augment=AugmentConfig(),
-        train=TrainConfig(batch_size=batch_size),
+        augment=augment,
+        train=train,
         stages=(StageConfig(image_size=size, lr=(0.01,), cycle_len=2),),
     )
-    targets = torch.cat([target for _, target in batches]).numpy()
     rows = np.arange(len(targets))
     samples = Samples(targets, rows, rows[:0], ("a", "b"), tuple(map(str, rows)))
     runtime = resolve_runtime(config.train, model)
-    inputs = FixedInputs(batches, runtime)
-    recorder = Recorder()
+    inputs, recorder = make_inputs(runtime), Recorder()
     with tempfile.TemporaryDirectory(dir=folder) as run:
         trainer = Trainer(
             model,
