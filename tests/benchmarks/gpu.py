@@ -278,7 +278,7 @@ def fastai_rate(options: argparse.Namespace, size: int) -> float:
     learner = Learner(loaders, model, CrossEntropyLossFlat(), cbs=callbacks)
     with learner.no_bar(), learner.no_logging():
         learner.fit(2)
-    return len(loaders.train) * options.batch_size / timer.seconds
+    return float(len(loaders.train) * options.batch_size / timer.seconds)
 
 
 def tta_rate(options: argparse.Namespace, size: int) -> float:
@@ -299,7 +299,10 @@ def tta_rate(options: argparse.Namespace, size: int) -> float:
     predictor = Predictor(model, Objective("single", 2), inputs, options.batch_size, runtime)
     rows = np.arange(min(len(source), 4096))
     weights = (1 / 8,) * 8
-    work = lambda: predictor.predict(rows, VIEW_SETS["dihedral"], weights)  # noqa: E731
+
+    def work() -> None:
+        predictor.predict(rows, VIEW_SETS["dihedral"], weights)
+
     return float(len(rows) * 8 / seconds_of(work, torch.device(options.device)))
 
 
