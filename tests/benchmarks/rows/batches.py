@@ -123,6 +123,31 @@ def torchvision_folder(
     return measure
 
 
+def webdataset_tar(edge: int, number: int) -> Callable[[Path], float]:
+    """The copies in one tar, read in sequence and shuffled in a buffer."""
+
+    def measure(folder: Path) -> float:
+        import tarfile
+
+        import torch
+        import webdataset  # type: ignore[import-not-found]
+        from torchvision.transforms import v2
+
+        torch.set_num_threads(1)
+        file = folder / f"copies-{edge}.tar"
+        if not file.exists():
+            with tarfile.open(file, "w") as tar:
+                for path in sorted(copies(folder, edge).rglob("*.jpg"))[:number]:
+                    tar.add(path, path.name)
+        change = v2.Compose([v2.PILToTensor(), v2.RandomCrop(edge), v2.RandomHorizontalFlip()])
+        data = webdataset.WebDataset(str(file), shardshuffle=False).shuffle(1000).decode("pil").to_tuple("jpg")
+        batches = data.map_tuple(change).batched(BATCH_SIZE)
+        consume(batches, number)
+        return consume(batches, number)
+
+    return measure
+
+
 def ffcv_raw(edge: int, number: int) -> Callable[[Path], float]:
     def measure(folder: Path) -> float:
         import numpy as np
@@ -215,6 +240,7 @@ def _packed_rows(size: int, target: float) -> tuple[Row, Row]:
         contenders={
             "kgcv": _scaled(kgcv_packed(size, number, passes=5, workers=1), factor),
             "torchvision": torchvision_folder(lambda folder: copies(folder, size), size, workers=0),
+            "webdataset": _scaled(webdataset_tar(size, number), factor),
         },
         targets={"torchvision": target},
         prepare=prepare_copies(size, number),
