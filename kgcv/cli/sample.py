@@ -10,23 +10,20 @@ import click
 from kgcv.cli.console import print_result
 from kgcv.cli.options import json_option, progress_option
 from kgcv.cli.session import open_session
+from kgcv.recipes.sample_kinds import SAMPLE_NAMES, TileCounts
 
 if TYPE_CHECKING:
     from kgcv.recipes.sample import SampleResult
 
-# The recipe's own, known here too: to load it would cost every `kgcv --help` a third of its time.
-SAMPLE_NAMES = ("fashion", "satellite")
-USUAL = {"num_train": 1200, "num_test": 400, "seed": 42}
+_USUAL = TileCounts()
 
 
 @click.command()
 @click.argument("name", type=click.Choice(SAMPLE_NAMES))
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--num-train", type=click.IntRange(min=1), help=f"satellite: training tiles [{USUAL['num_train']}].")
-@click.option("--num-test", type=click.IntRange(min=1), help=f"satellite: test tiles [{USUAL['num_test']}].")
-@click.option(
-    "--seed", type=click.IntRange(min=0), help=f"satellite: another seed gives other tiles [{USUAL['seed']}]."
-)
+@click.option("--num-train", type=click.IntRange(min=1), help=f"satellite: training tiles [{_USUAL.num_train}].")
+@click.option("--num-test", type=click.IntRange(min=1), help=f"satellite: test tiles [{_USUAL.num_test}].")
+@click.option("--seed", type=click.IntRange(min=0), help=f"satellite: another seed gives other tiles [{_USUAL.seed}].")
 @progress_option
 @json_option
 def sample(name: str, folder: Path, progress: str, as_json: bool, **counts: int | None) -> None:
@@ -58,7 +55,7 @@ def sample(name: str, folder: Path, progress: str, as_json: bool, **counts: int 
 
 
 def _make(name: str, folder: Path, counts: dict[str, Any], progress: str) -> SampleResult:
-    from kgcv.recipes.sample import TileCounts, paint_satellite, unpack_sample
+    from kgcv.recipes.sample import paint_satellite, unpack_sample
 
     if name == "satellite":
         with open_session(progress) as session:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zipfile
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import cast, get_args
 import numpy as np
 
 from kgcv.config.schema import Task
+from kgcv.data.columns import doubled
 from kgcv.data.labels import LabelSet
 from kgcv.errors import DataError, listed
 from kgcv.files import atomic_path
@@ -62,9 +62,8 @@ class Predictions:
         Raises:
             DataError: an id stands twice, or there are NaN, infinity, or values that are no probabilities.
         """
-        if len(set(self.ids)) < len(self.ids):
-            doubled = [name for name, count in Counter(self.ids).items() if count > 1]
-            raise DataError(f"{source}: ids that occur more than once: {listed(doubled)}")
+        if twice := doubled(self.ids):
+            raise DataError(f"{source}: ids that occur more than once: {listed(twice)}")
         self.refuse(source, ~np.isfinite(self.values), "NaN or infinite values")
         if self.task == "regression":
             return self

@@ -7,7 +7,6 @@ whatever stage they come from, the earlier of equals.
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, NoReturn
@@ -30,13 +29,14 @@ from kgcv.engine.optim import (
     set_rates,
 )
 from kgcv.engine.plan import StagePlan, StepPlan, batch_requests
-from kgcv.engine.progress import Progress, debiased
+from kgcv.engine.progress import Progress
 from kgcv.engine.randomness import preserved_generators, seed_step
 from kgcv.engine.runtime import Runtime
 from kgcv.engine.samples import Samples
-from kgcv.engine.step import Stepper, read_loss
-from kgcv.errors import CheckpointError, StopRequested, TrainingDivergedError, listed
-from kgcv.events import EpochDone, Reporter, StageDone, StageStarted, StepDone, StopCheck
+from kgcv.engine.step import Stepper
+from kgcv.engine.step_log import StepLog
+from kgcv.errors import CheckpointError, StopRequested, listed
+from kgcv.events import EpochDone, Reporter, StageDone, StageStarted, StopCheck
 from kgcv.model.checkpoint import WeightsCard
 from kgcv.model.heads import Objective
 from kgcv.model.network import Network
@@ -48,18 +48,6 @@ class Pace(NamedTuple):
 
     seconds: float
     num_images: int
-
-
-class Unread(NamedTuple):
-    """A step that the device may still be computing, and the losses that will be there when it has."""
-
-    losses: list[Tensor]
-    step: int
-    """Steps of the epoch with this one."""
-    stage_steps: int
-    """Steps of the stage with this one."""
-    num_images: int
-    lr: float
 
 
 @dataclass(slots=True)
@@ -81,10 +69,10 @@ class Trainer:
     optimizer: Optimizer | None = None
     saved_optimizer: dict[str, Any] | None = None
     """Optimizer state read from a checkpoint, or left by the stage before."""
-    unread: Unread | None = None
-    """The last step. Its loss is read when the next one is on its way, so that a GPU never waits for Python."""
+    steps: StepLog = field(init=False)
 
     def __post_init__(self) -> None:
+        self.steps = StepLog(self.reporter)
         self.runtime.place_model(self.model)
         if self.config.ema_decay > 0 and self.ema is None:
             # Warm-up lets the average follow closely at first: 1 - (1 + step)^(-2/3), up to ema_decay.
@@ -154,7 +142,7 @@ class Trainer:
         for step in steps:
             self._take_step(plan, stepper, step, [next(batches) for _ in step.positions])
             self._stop_if_asked(plan)
-        self._read_loss(plan)
+        self.steps.read(plan, self.progress)
 
     def _targets(self, positions: np.ndarray) -> Tensor:
         return torch.from_numpy(self.samples.taught(positions)).to(self.runtime.device)
@@ -171,34 +159,14 @@ class Trainer:
         progress.add_step(step.num_images)
         if self.ema is not None:
             self.ema.update(self.model, step=progress.total_steps)
-        self._read_loss(plan)
-        self.unread = Unread(losses, progress.step, progress.stage_steps, step.num_images, plan.lrs[-1] * factor)
-
-    def _read_loss(self, plan: StagePlan) -> None:
-        """Wait for the step before, note its loss and report it.
-
-        Raises:
-            TrainingDivergedError: it is NaN or infinite.
-        """
-        if self.unread is None:
-            return
-        done, self.unread = self.unread, None
-        loss, progress = read_loss(done.losses), self.progress
-        if not math.isfinite(loss):
-            raise TrainingDivergedError(
-                f"the loss became {loss} in {plan.place(progress.epoch)}, step {done.step}; "
-                "the state of the last epoch's end is kept; a lower lr or train.clip_norm may help"
-            )
-        progress.add_loss(loss, done.num_images)
-        smoothed = debiased(progress.running_loss, done.stage_steps)
-        self.reporter.report(StepDone(plan.index, progress.epoch, done.step, smoothed, done.lr, done.num_images))
+        self.steps.add(losses, step.num_images, plan.lrs[-1] * factor, plan, progress)
 
     def _stop_if_asked(self, plan: StagePlan) -> None:
         if (signal := self.should_stop()) is not None:
             self._save_and_stop(signal, plan)
 
     def _save_and_stop(self, signal: int, plan: StagePlan) -> NoReturn:
-        self._read_loss(plan)  # what has diverged must not be saved
+        self.steps.read(plan, self.progress)  # what has diverged must not be saved
         self.save()
         place = f"{plan.place(self.progress.epoch)}, after step {self.progress.step}"
         raise StopRequested(

@@ -26,8 +26,6 @@ class Labelled:
     labels: LabelSet
     rows: TableRows | None = None
     """The samples with their columns, where they are rows of a table."""
-    originals: Originals | None = None
-    """The images' files; None for rows of a table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +57,7 @@ def load_labelled(config: Config, watch: Watch) -> Labelled:
     """
     if config.data.kind == "images":
         samples = read_train_samples(config.data, config.split)
-        labels = encode_labels(samples, config.data.task)
-        return Labelled(samples, labels, originals=look_at_originals(samples, Path(config.data.root)))
+        return Labelled(samples, encode_labels(samples, config.data.task))
     # pandas is loaded for tables alone.
     from kgcv.data.tables.features import load_features
     from kgcv.data.tables.rows import needed_columns, table_labels, train_rows
@@ -78,12 +75,12 @@ def split_dataset(config: Config, watch: Watch) -> Dataset:
         StopRequested: `watch` said so.
     """
     found = load_labelled(config, watch)
-    twins = None
-    if found.originals is not None and not (config.split.allow_twins or config.split.train_on_all):
+    twins, originals = None, _look(config, found)
+    if originals is not None and not (config.split.allow_twins or config.split.train_on_all):
         file = stores_folder(config) / "twins.json"
-        twins = tuple(remember_twins(found.originals, file, watch))
+        twins = tuple(remember_twins(originals, file, watch))
     split = make_split(found.samples, found.labels, config.split, twins or ())
-    return Dataset(found.samples, found.labels, split, found.rows, twins, found.originals)
+    return Dataset(found.samples, found.labels, split, found.rows, twins, originals)
 
 
 def reopen_dataset(config: Config, split_file: Path, watch: Watch) -> Dataset:
@@ -95,4 +92,9 @@ def reopen_dataset(config: Config, split_file: Path, watch: Watch) -> Dataset:
     """
     found = load_labelled(config, watch)
     split = read_split(split_file, found.samples.ids)
-    return Dataset(found.samples, found.labels, split, found.rows, originals=found.originals)
+    return Dataset(found.samples, found.labels, split, found.rows, originals=_look(config, found))
+
+
+def _look(config: Config, found: Labelled) -> Originals | None:
+    """The images' files as they are now; None for rows of a table."""
+    return look_at_originals(found.samples, Path(config.data.root)) if found.rows is None else None

@@ -21,11 +21,10 @@ from kgcv.archives.unpack import unpack
 from kgcv.errors import DataError, StopRequested, listed
 from kgcv.events import Reporter, StopCheck, TaskAdvanced, TaskDone, TaskStarted
 from kgcv.files import read_json, write_json, write_text
+from kgcv.recipes.sample_kinds import TileCounts
 
 if TYPE_CHECKING:
     from kgcv.data.satellite import TileKey
-
-SAMPLE_NAMES = ("fashion", "satellite")
 
 TILE_QUALITY = 85
 """JPEG quality of the sample `satellite`; a tile has about 17 kB."""
@@ -48,15 +47,6 @@ class SampleResult:
     num_test: int
     is_new: bool
     """False if the folder already held the sample."""
-
-
-@dataclass(frozen=True, slots=True)
-class TileCounts:
-    """What the sample `satellite` is made of. A tile depends on the seed and its own number alone."""
-
-    num_train: int = 1200
-    num_test: int = 400
-    seed: int = 42
 
 
 def unpack_sample(name: str, folder: Path) -> SampleResult:

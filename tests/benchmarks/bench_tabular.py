@@ -1,6 +1,6 @@
 """Rows a second that kgcv and fastai train on a table that fits in memory: same rows, network, optimizer and batches.
 
-    OMP_NUM_THREADS=2 python tests/benchmarks/bench_tabular.py [--rows 80000] [--batch-size 256] [--rounds 3]
+    OMP_NUM_THREADS=2 python -m tests.benchmarks.bench_tabular [--rows 80000] [--batch-size 256] [--rounds 3]
 
 The table is drawn: 22 categories and 18 numbers, as many kinds of each as the Rossmann lesson has. The two take
 turns; an epoch of each is timed from the first to the last step, without validation. With fastai its own loader and
@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import statistics
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +38,7 @@ from kgcv.model.heads import Objective
 from kgcv.model.losses import Criterion
 from kgcv.model.tabular import TableShape, build_tabular
 from kgcv.scoring.metrics import METRICS
+from tests.benchmarks.fastai_timer import training_timer
 
 KINDS = (101, 8, 4, 13, 32, 53, 5, 5, 4, 13, 4, 17, 26, 8, 27, 22, 7, 7, 4, 4, 9, 9)
 """Codes of each category, 0 included."""
@@ -113,7 +113,6 @@ def train_kgcv(codes: np.ndarray, numbers: np.ndarray, targets: np.ndarray, opti
 
 def train_fastai(codes: np.ndarray, numbers: np.ndarray, targets: np.ndarray, options: argparse.Namespace) -> float:
     """Rows a second of fastai's tabular learner."""
-    from fastai.callback.core import Callback  # type: ignore[import-not-found]
     from fastai.tabular.all import (  # type: ignore[import-not-found]
         Categorify,
         RegressionBlock,
@@ -121,15 +120,6 @@ def train_fastai(codes: np.ndarray, numbers: np.ndarray, targets: np.ndarray, op
         tabular_config,
         tabular_learner,
     )
-
-    class Timer(Callback):  # type: ignore[misc]
-        """Notes when the training part of an epoch begins and ends."""
-
-        def before_train(self) -> None:
-            self.start = time.perf_counter()
-
-        def after_train(self) -> None:
-            self.seconds = time.perf_counter() - self.start
 
     categories, columns = [f"c{index}" for index in range(len(KINDS))], [f"n{index}" for index in range(NUM_NUMBERS)]
     frame = pd.concat([pd.DataFrame(codes, columns=categories), pd.DataFrame(numbers, columns=columns)], axis=1)
@@ -142,7 +132,7 @@ def train_fastai(codes: np.ndarray, numbers: np.ndarray, targets: np.ndarray, op
     sizes = {name: embedding_size(kinds, "course") for name, kinds in zip(categories, KINDS, strict=True)}
     loaders = table.dataloaders(bs=options.batch_size, val_bs=2)
     config = tabular_config(ps=[0.01] * len(options.hidden), embed_p=0.001)
-    timer = Timer()
+    timer = training_timer()
     learner = tabular_learner(loaders, layers=options.hidden, emb_szs=sizes, config=config, n_out=1, cbs=timer)
     with learner.no_bar(), learner.no_logging():
         learner.fit_one_cycle(EPOCHS, 1e-3)

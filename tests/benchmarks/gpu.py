@@ -24,6 +24,7 @@ import numpy as np
 import torch
 
 from tests.benchmarks.bench import describe_machine
+from tests.benchmarks.fastai_timer import training_timer
 from tests.benchmarks.rows.training import build, train_twice
 
 NUM_COPIES = 2048
@@ -244,7 +245,6 @@ def timm_rate(options: argparse.Namespace, size: int, device: torch.device) -> f
 
 def fastai_rate(options: argparse.Namespace, size: int) -> float:
     """fastai's Learner with its batch transforms, in bfloat16."""
-    from fastai.callback.core import Callback  # type: ignore[import-not-found]
     from fastai.vision.all import (  # type: ignore[import-not-found]
         CrossEntropyLossFlat,
         ImageDataLoaders,
@@ -253,15 +253,6 @@ def fastai_rate(options: argparse.Namespace, size: int) -> float:
         RandomCrop,
         aug_transforms,
     )
-
-    class Timer(Callback):  # type: ignore[misc]
-        def before_train(self) -> None:
-            wait(torch.device(options.device))
-            self.start = time.perf_counter()
-
-        def after_train(self) -> None:
-            wait(torch.device(options.device))
-            self.seconds = time.perf_counter() - self.start
 
     loaders = ImageDataLoaders.from_folder(
         write_copies(options, size),
@@ -272,7 +263,7 @@ def fastai_rate(options: argparse.Namespace, size: int) -> float:
         num_workers=len(os.sched_getaffinity(0)),
         device=torch.device(options.device),
     )
-    timer = Timer()
+    timer = training_timer(lambda: wait(torch.device(options.device)))
     model = build(options.models[0]).to(options.device)
     callbacks = [timer, MixedPrecision(amp_mode="bf16")]
     learner = Learner(loaders, model, CrossEntropyLossFlat(), cbs=callbacks)

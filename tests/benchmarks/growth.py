@@ -12,7 +12,6 @@ import argparse
 import contextlib
 import io
 import json
-import resource
 import shutil
 import signal
 import subprocess
@@ -20,6 +19,8 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+
+from tests.benchmarks.process_memory import memory
 
 CONFIG = """
 data: {{root: {root}, train: {{images: images}}, sample_submission: sample.csv}}
@@ -165,7 +166,10 @@ def measure_train(root: Path) -> dict[str, float]:
     train_until(watcher, start_run(read_config(root), "growth", root / "run"))
     state = sum(file.stat().st_size for file in (root / "run").rglob("*.pt")) / 1e6
     split = (root / "run" / "split.csv").stat().st_size / 1e6
-    return {"start": watcher.first_step, "epoch": watcher.epoch, "state": state, "split": split} | memory()
+    return {"start": watcher.first_step, "epoch": watcher.epoch, "state": state, "split": split} | {
+        "peak": memory("VmHWM") / 1e3,
+        "anonymous": memory("RssAnon") / 1e3,
+    }
 
 
 def measure_resume(root: Path) -> dict[str, float]:
@@ -195,15 +199,7 @@ def measure_submission(root: Path) -> dict[str, float]:
     (root / "sample.csv").write_text("id,label\n" + "".join(f"{id_},0.5\n" for id_ in ids))
     start = time.perf_counter()
     check_submission(root / "run")
-    return {"submit": time.perf_counter() - start, "submit peak": memory()["peak"]}
-
-
-def memory() -> dict[str, float]:
-    """GB: the most this process ever had, and what of its memory now is its own rather than mapped files."""
-    status = Path("/proc/self/status").read_text().splitlines()
-    fields = dict(line.split(":", 1) for line in status)
-    own = int(fields["RssAnon"].split()[0]) / 1e6
-    return {"peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, "anonymous": own}
+    return {"submit": time.perf_counter() - start, "submit peak": memory("VmHWM") / 1e3}
 
 
 STEPS = {

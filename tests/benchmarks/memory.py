@@ -19,6 +19,8 @@ from typing import Any
 
 import numpy as np
 
+from tests.benchmarks.process_memory import memory
+
 CONFIG = """
 data: {{root: {root}, train: {{images: images}}}}
 split: {{kind: holdout, valid_fraction: 0.2}}
@@ -48,12 +50,6 @@ def main() -> None:
             subprocess.run(command, check=True)
 
 
-def own_memory() -> float:
-    """MB that belong to this process alone."""
-    status = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1e3 for line in status if line.startswith("RssAnon"))
-
-
 class Watcher:
     """Notes memory after each epoch."""
 
@@ -64,7 +60,7 @@ class Watcher:
         """After an epoch, what is left when garbage has gone."""
         if type(event).__name__ == "EpochDone":
             gc.collect()
-            self.found.append(own_memory())
+            self.found.append(memory("RssAnon"))
 
 
 def measure_training(root: Path, epochs: int) -> None:
@@ -102,20 +98,14 @@ def measure_store(root: Path) -> None:
     entries = np.array([(row * length, edge, edge) for row in range(number)], ENTRY)
     writer.finish(entries, StoreNotes("sparse"))
     writer.close()
-    before, start = resident(), time.perf_counter()
+    before, start = memory("VmRSS"), time.perf_counter()
     store = PackedImages(path)
-    opened, opening = resident(), time.perf_counter() - start
+    opened, opening = memory("VmRSS"), time.perf_counter() - start
     rows = np.random.default_rng(0).integers(0, number, 64)
     read_batch(store, edge, BatchRequest(rows, np.full(64, 0.5)))
     print(f"store of {path.stat().st_size / 1e9:.1f} GB: opened in {opening:.3f} s with {opened - before:.1f} MB more,")
-    print(f"a batch of 64 ({64 * length / 1e6:.1f} MB): {resident() - opened:.1f} MB more")
+    print(f"a batch of 64 ({64 * length / 1e6:.1f} MB): {memory('VmRSS') - opened:.1f} MB more")
     path.unlink()
-
-
-def resident() -> float:
-    """MB in memory, mapped files included."""
-    status = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1e3 for line in status if line.startswith("VmRSS"))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,17 @@ import numpy as np
 from PIL import Image
 
 QUALITY = 90
+NUM_PHOTOS = 1000
+
+
+def photos(folder: Path) -> Path:
+    """Where `prepare_photos` writes."""
+    return folder / "photos-500x375"
+
+
+def prepare_photos(folder: Path) -> None:
+    """The photos that most rows share: NUM_PHOTOS of 500 x 375 in two classes."""
+    write_photos(photos(folder), NUM_PHOTOS, (500, 375))
 
 
 def draw_photo(width: int, height: int, seed: int) -> Image.Image:

@@ -12,7 +12,8 @@ from kgcv.config.load import load_config
 from kgcv.data.satellite import Part, TileKey, paint_tile, tile_tags
 from kgcv.errors import DataError, StopRequested
 from kgcv.events import Recorder, Silent, TaskAdvanced, TaskDone, TaskStarted, never_stop
-from kgcv.recipes.sample import TileCounts, paint_satellite, unpack_sample
+from kgcv.recipes.sample import paint_satellite, unpack_sample
+from kgcv.recipes.sample_kinds import TileCounts
 
 ARCHIVE = resources.files("kgcv") / "samples" / "fashion.zip"
 

@@ -8,21 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.pictures import write_photos
+from tests.benchmarks.pictures import NUM_PHOTOS, photos, prepare_photos
 from tests.benchmarks.row import Row
 
 NUM_IMAGES = 4000
-NUM_ORIGINALS = 1000
 BATCH_SIZE = 64
-
-
-def photos(folder: Path) -> Path:
-    return folder / "photos-500x375"
-
-
-def prepare(folder: Path) -> None:
-    """Originals of 500 x 375."""
-    write_photos(photos(folder), NUM_ORIGINALS, (500, 375))
 
 
 def copies(folder: Path, edge: int) -> Path:
@@ -35,11 +25,11 @@ def prepare_copies(edge: int, number: int) -> Callable[[Path], None]:
     def make(folder: Path) -> None:
         from kgcv.data.images import Scaling, read_image, write_jpeg
 
-        prepare(folder)
+        prepare_photos(folder)
         for index in range(number):
             path = copies(folder, edge) / f"class{index % 2}" / f"{index:06}.jpg"
             if not path.exists():
-                source = photos(folder) / f"class{index % 2}" / f"{index % NUM_ORIGINALS:06}.jpg"
+                source = photos(folder) / f"class{index % 2}" / f"{index % NUM_PHOTOS:06}.jpg"
                 write_jpeg(path, read_image(source, 3, Scaling(edge)))
         open_packed(folder, edge, number)
 
@@ -69,7 +59,17 @@ def consume(batches: Iterable[Any], number: int) -> float:
     return seconds * number / count
 
 
-def kgcv_packed(edge: int, number: int, passes: int, workers: int) -> Callable[[Path], float]:
+def open_originals(folder: Path) -> Any:
+    """The photos themselves, decoded for each batch."""
+    from kgcv.data.images import Scaling
+    from kgcv.data.originals import OriginalImages
+
+    return OriginalImages(tuple(sorted(photos(folder).rglob("*.jpg"))), 3, Scaling(64))
+
+
+def kgcv_batches(open_source: Callable[[Path], Any], size: int, passes: int, workers: int) -> Callable[[Path], float]:
+    """Seconds that an epoch of kgcv's batches takes for NUM_IMAGES, the median of some passes after the first."""
+
     def measure(folder: Path) -> float:
         import numpy as np
 
@@ -81,7 +81,8 @@ def kgcv_packed(edge: int, number: int, passes: int, workers: int) -> Callable[[
         from kgcv.engine.runtime import keep_freed_memory
 
         keep_freed_memory()  # as every command that trains does
-        source = open_packed(folder, edge, number)
+        source = open_source(folder)
+        number = len(source)
         augment = AugmentConfig(preset="side_on", max_rotate=0, max_lighting=0)
 
         def batches(epoch: int) -> Iterator[Any]:
@@ -90,11 +91,12 @@ def kgcv_packed(edge: int, number: int, passes: int, workers: int) -> Callable[[
             pieces = split_rows(order, BATCH_SIZE)
             changes = [drawn.rows(slice(start, start + BATCH_SIZE)) for start in range(0, number, BATCH_SIZE)]
             requests = (BatchRequest(p, c.offsets) for p, c in zip(pieces, changes, strict=True))
-            for batch, change in zip(read_batches(source, edge, requests, workers), changes, strict=True):
+            for batch, change in zip(read_batches(source, size, requests, workers), changes, strict=True):
                 yield turn(batch, find_symmetries(change.warps))
 
         consume(batches(0), number)
-        return float(np.median([consume(batches(epoch), number) for epoch in range(1, 1 + passes)]))
+        seconds = np.median([consume(batches(epoch), number) for epoch in range(1, 1 + passes)])
+        return float(seconds) * NUM_IMAGES / number
 
     return measure
 
@@ -143,7 +145,7 @@ def webdataset_tar(edge: int, number: int) -> Callable[[Path], float]:
         data = webdataset.WebDataset(str(file), shardshuffle=False).shuffle(1000).decode("pil").to_tuple("jpg")
         batches = data.map_tuple(change).batched(BATCH_SIZE)
         consume(batches, number)
-        return consume(batches, number)
+        return consume(batches, number) * NUM_IMAGES / number
 
     return measure
 
@@ -186,36 +188,9 @@ def ffcv_raw(edge: int, number: int) -> Callable[[Path], float]:
             pipelines={"image": pipeline},
         )
         consume(loader, number)
-        return consume(loader, number)
+        return consume(loader, number) * NUM_IMAGES / number
 
     return measure
-
-
-def kgcv_originals(folder: Path) -> float:
-    import numpy as np
-
-    from kgcv.config.schema import AugmentConfig
-    from kgcv.data.augment import NUM_DRAWS, draw_changes, find_symmetries, turn
-    from kgcv.data.images import Scaling
-    from kgcv.data.loader import BatchRequest, read_batches
-    from kgcv.data.originals import OriginalImages
-    from kgcv.engine.inputs import split_rows
-    from kgcv.engine.randomness import epoch_draws, epoch_order
-
-    paths = tuple(sorted(photos(folder).rglob("*.jpg")))
-    source = OriginalImages(paths, 3, Scaling(64))
-    augment = AugmentConfig(preset="side_on", max_rotate=0, max_lighting=0)
-    number = len(paths)
-
-    def batches(epoch: int) -> Iterator[Any]:
-        draws, pieces = epoch_draws(42, 0, epoch, number, NUM_DRAWS), split_rows(epoch_order(42, 0, epoch, number), 64)
-        changes = [draw_changes(draws[piece], augment) for piece in pieces]
-        requests = (BatchRequest(p, c.offsets) for p, c in zip(pieces, changes, strict=True))
-        for batch, change in zip(read_batches(source, 64, requests, workers=2), changes, strict=True):
-            yield turn(batch, find_symmetries(change.warps))
-
-    consume(batches(0), number)
-    return float(np.median([consume(batches(epoch), number) for epoch in (1, 2)])) * NUM_IMAGES / number
 
 
 def fastai_originals(folder: Path) -> float:
@@ -232,15 +207,18 @@ def fastai_originals(folder: Path) -> float:
 def _packed_rows(size: int, target: float) -> tuple[Row, Row]:
     """Beside torchvision on one core; beside FFCV on two, for on one it hangs."""
     number = NUM_IMAGES if size < 200 else 1000
-    factor = NUM_IMAGES / number
+
+    def source(folder: Path) -> Any:
+        return open_packed(folder, size, number)
+
     work = f"uint8 batches of 64 at {size} px from copies of that size, cut at random and mirrored"
     one = Row(
         name=f"batches-{size}",
         work=f"{work}, one core",
         contenders={
-            "kgcv": _scaled(kgcv_packed(size, number, passes=5, workers=1), factor),
+            "kgcv": kgcv_batches(source, size, passes=5, workers=1),
             "torchvision": torchvision_folder(lambda folder: copies(folder, size), size, workers=0),
-            "webdataset": _scaled(webdataset_tar(size, number), factor),
+            "webdataset": webdataset_tar(size, number),
         },
         targets={"torchvision": target},
         prepare=prepare_copies(size, number),
@@ -249,8 +227,8 @@ def _packed_rows(size: int, target: float) -> tuple[Row, Row]:
         cores=1,
     )
     contenders = {
-        "kgcv": _scaled(kgcv_packed(size, number, passes=5, workers=2), factor),
-        "ffcv raw": _scaled(ffcv_raw(size, number), factor),
+        "kgcv": kgcv_batches(source, size, passes=5, workers=2),
+        "ffcv raw": ffcv_raw(size, number),
     }
     two = replace(
         one,
@@ -263,10 +241,6 @@ def _packed_rows(size: int, target: float) -> tuple[Row, Row]:
     return one, two
 
 
-def _scaled(measure: Callable[[Path], float], factor: float) -> Callable[[Path], float]:
-    return lambda folder: measure(folder) * factor
-
-
 ROWS = (
     *_packed_rows(64, 12),
     *_packed_rows(128, 8),
@@ -275,12 +249,12 @@ ROWS = (
         name="originals-64",
         work="batches of 64 at 64 px from photos of 500 x 375, decoded each time, two workers",
         contenders={
-            "kgcv": kgcv_originals,
+            "kgcv": kgcv_batches(open_originals, 64, passes=2, workers=2),
             "torchvision": torchvision_folder(photos, 64, workers=2, resize=True),
             "fastai": fastai_originals,
         },
         targets={"torchvision": 2.5, "fastai": 3.5},
-        prepare=prepare,
+        prepare=prepare_photos,
         amount=NUM_IMAGES,
         unit="images/s",
     ),

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.benchmarks.pictures import write_photos
+from tests.benchmarks.pictures import photos, prepare_photos
 from tests.benchmarks.row import Row, kgcv_command, timed_command
 
 NUM_ROWS, NUM_TAGS = 61_191, 17
@@ -22,7 +22,7 @@ stages: [{image_size: 64, lr: 0.1}]
 """
 
 RUN_CONFIG = """
-data: {{root: {root}, train: {{images: photos-500x375}}}}
+data: {{root: {root}, train: {{images: {photos}}}}}
 split: {{kind: holdout, valid_fraction: 0.5}}
 resize: {{ratio: 1, folder: {root}/cache-commands}}
 model: {{name: resnet18, pretrained: false}}
@@ -90,16 +90,16 @@ def trained_run(folder: Path) -> Path:
 
 def prepare_run(folder: Path) -> None:
     """A trained resnet18."""
-    write_photos(folder / "photos-500x375", 1000, (500, 375))
+    prepare_photos(folder)
     config = folder / "commands.yaml"
-    config.write_text(RUN_CONFIG.format(root=folder))
+    config.write_text(RUN_CONFIG.format(root=folder, photos=photos(folder).name))
     if not trained_run(folder).exists():
         command = kgcv_command("train", str(config), "--run-dir", str(trained_run(folder)), "--progress", "none")
         subprocess.run(command, cwd=folder, check=True, capture_output=True)
 
 
 def photo(folder: Path) -> str:
-    return str(folder / "photos-500x375" / "class0" / "000000.jpg")
+    return str(photos(folder) / "class0" / "000000.jpg")
 
 
 ROWS = (

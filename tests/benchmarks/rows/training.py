@@ -1,4 +1,4 @@
-"""Steps of training, whole stages, test-time augmentation and precomputed features."""
+"""Steps of training, precision, and test-time augmentation."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.pictures import write_photos
+from tests.benchmarks.fastai_timer import training_timer
+from tests.benchmarks.pictures import photos, prepare_photos
 from tests.benchmarks.row import Row, timed
 
 Batch = tuple[Any, Any]
@@ -179,23 +180,15 @@ def train_twice(
 def fastai_epochs(model: Any, batches: Sequence[Batch]) -> float:
     """Seconds of fastai's second epoch, without a progress bar."""
     import fastai.callback.progress  # type: ignore[import-not-found]  # gives learners `no_bar`
-    from fastai.callback.core import Callback  # type: ignore[import-not-found]
     from fastai.data.core import DataLoaders  # type: ignore[import-not-found]
     from fastai.data.load import DataLoader  # type: ignore[import-not-found]
     from fastai.learner import Learner  # type: ignore[import-not-found]
     from fastai.losses import CrossEntropyLossFlat  # type: ignore[import-not-found]
     from fastai.optimizer import SGD  # type: ignore[import-not-found]
 
-    class Timer(Callback):  # type: ignore[misc]
-        def before_train(self) -> None:
-            self.start = time.perf_counter()
-
-        def after_train(self) -> None:
-            self.seconds = time.perf_counter() - self.start
-
     assert fastai.callback.progress is not None
     train, valid = (DataLoader(list(part), bs=None, num_workers=0) for part in (batches, batches[:1]))
-    timer = Timer()
+    timer = training_timer()
     learner = Learner(DataLoaders(train, valid), model, CrossEntropyLossFlat(), opt_func=SGD, lr=0.01, cbs=timer)
     with learner.no_bar(), learner.no_logging():
         learner.fit(2)
@@ -327,9 +320,9 @@ def _store(folder: Path, size: int) -> Any:
     from kgcv.data.samples import SampleTable
     from kgcv.events import Silent, never_stop
 
-    paths = tuple(sorted((folder / "photos-500x375").rglob("*.jpg")))[:NUM_TTA]
+    paths = tuple(sorted((photos(folder)).rglob("*.jpg")))[:NUM_TTA]
     samples = SampleTable(tuple(path.stem for path in paths), paths)
-    spec = StoreSpec("packed", folder / "store-tta", "test", Scaling(size), 3, folder / "photos-500x375")
+    spec = StoreSpec("packed", folder / "store-tta", "test", Scaling(size), 3, photos(folder))
     return ensure_store(look_at_originals(samples, spec.root), spec, Silent(), never_stop, 2).images
 
 
@@ -380,7 +373,7 @@ def _tta_row(size: int) -> Row:
             get_image_files,
         )
 
-        files = sorted(get_image_files(folder / "photos-500x375"))[:NUM_TTA]
+        files = sorted(get_image_files(photos(folder)))[:NUM_TTA]
         names = [file.parent.name for file in files]
         tfms = [Resize(size), DihedralItem(1.0)]
         loaders = ImageDataLoaders.from_lists(folder, files, names, valid_pct=0.2, item_tfms=tfms, bs=64, num_workers=2)
@@ -398,139 +391,10 @@ def _tta_row(size: int) -> Row:
         work=f"{NUM_TTA} images at {size} px, eight views, resnet18",
         contenders={"kgcv": kgcv, "eight forward passes": limit, "fastai": fastai},
         targets={"eight forward passes": 0.952, "fastai": 1.6},
-        prepare=lambda folder: write_photos(folder / "photos-500x375", 1000, (500, 375)),
+        prepare=prepare_photos,
         amount=NUM_TTA * 8,
         unit="images/s",
         limit=600,
-    )
-
-
-STAGE = """
-data: {{root: {root}, train: {{images: photos-500x375}}}}
-split: {{kind: holdout, valid_fraction: 0.2}}
-resize: {{ratio: 1.3, folder: {root}/cache-stage}}
-model: {{name: {model}, pretrained: false}}
-augment: {augment}
-train: {{batch_size: 64, optimizer: sgd, metric: accuracy, weight_decay: 0.0001}}
-stages:
-  - {{image_size: 64, lr: 0.05, schedule: one_cycle, cycle_len: {epochs}, frozen: {frozen}, precompute: {precompute}}}
-"""
-
-
-def kgcv_stage(folder: Path, **values: object) -> float:
-    """Seconds of kgcv's training, from the config to the best weights, the store being there."""
-    import tempfile
-
-    from kgcv.config.load import load_config
-    from kgcv.events import Silent, never_stop
-    from kgcv.recipes.resize import resize
-    from kgcv.recipes.train import start_run, train
-
-    with tempfile.TemporaryDirectory(dir=folder) as name:
-        file = Path(name) / "config.yaml"
-        file.write_text(STAGE.format(root=folder, **values))
-        config = load_config(file, [])
-        resize(config, Silent(), never_stop)
-        start = time.perf_counter()
-        result = train(start_run(config, "run", Path(name) / "run"), None, Silent(), never_stop)
-        seconds = time.perf_counter() - start
-        print("scores", result.folds[0].scores)
-    return seconds
-
-
-def fastai_stage(folder: Path) -> float:
-    """The same with fastai: item transforms on the originals, batch transforms on the batch."""
-    from fastai.learner import Learner
-    from fastai.vision.all import (
-        CrossEntropyLossFlat,
-        ImageDataLoaders,
-        Normalize,
-        Resize,
-        accuracy,
-        aug_transforms,
-        imagenet_stats,
-    )
-
-    loaders = ImageDataLoaders.from_folder(
-        folder / "photos-500x375",
-        valid_pct=0.2,
-        seed=42,
-        item_tfms=Resize(83),
-        batch_tfms=[*aug_transforms(size=64), Normalize.from_stats(*imagenet_stats)],
-        bs=64,
-        num_workers=2,
-    )
-    learner = Learner(loaders, build("resnet18"), CrossEntropyLossFlat(), metrics=accuracy)
-    start = time.perf_counter()
-    with learner.no_bar():
-        learner.fit_one_cycle(7, 0.003)
-    return time.perf_counter() - start
-
-
-def timm_stage(folder: Path) -> float:
-    """The same with timm's loader and the loop of its script."""
-    import torch
-    import torch.nn.functional as F  # noqa: N812
-    from timm.data import create_dataset, create_loader
-
-    data = create_dataset("", root=str(folder / "photos-500x375"))
-    rows = torch.randperm(len(data), generator=torch.Generator().manual_seed(42)).tolist()
-    held_out = len(data) // 5
-    net = build("resnet18")
-    loaders = []
-    for is_training, part in ((True, rows[held_out:]), (False, rows[:held_out])):
-        # The loader gives its transforms to the data set itself, so each part needs its own.
-        own = create_dataset("", root=str(folder / "photos-500x375"))
-        loader = create_loader(
-            own,
-            input_size=(3, 64, 64),
-            batch_size=64,
-            is_training=is_training,
-            use_prefetcher=False,
-            num_workers=2,
-            persistent_workers=True,
-            device=torch.device("cpu"),
-        )
-        subset = torch.utils.data.Subset(own, part)
-        loaders.append(
-            torch.utils.data.DataLoader(
-                subset, 64, shuffle=is_training, num_workers=2, persistent_workers=True, collate_fn=loader.collate_fn
-            )
-        )
-    optimizer = sgd(net)
-    start = time.perf_counter()
-    for _ in range(7):
-        bare_loop(net, loaders[0], optimizer)
-        net.eval()
-        right = 0
-        with torch.inference_mode():
-            for images, targets in loaders[1]:
-                right += int((net(images).argmax(1) == targets).sum())
-                F.cross_entropy(net(images[:1]), targets[:1])
-    print("accuracy", right / held_out)
-    return time.perf_counter() - start
-
-
-def prepare_stage(folder: Path) -> None:
-    write_photos(folder / "photos-500x375", 1000, (500, 375))
-
-
-def _all_epochs(precompute: str) -> Callable[[Path], float]:
-    def measure(folder: Path) -> float:
-        values = {"model": "resnet34", "epochs": 5, "frozen": "true", "augment": "{preset: none}"}
-        return kgcv_stage(folder, precompute=precompute, **values)
-
-    return measure
-
-
-def _stage(folder: Path) -> float:
-    return kgcv_stage(
-        folder,
-        model="resnet18",
-        epochs=7,
-        frozen="false",
-        precompute="false",
-        augment="{preset: side_on, max_zoom: 1.1}",
     )
 
 
@@ -542,22 +406,4 @@ ROWS = (
     _precision_row(224, 16, 2.2),
     _tta_row(64),
     _tta_row(224),
-    Row(
-        name="precompute",
-        work="five epochs of resnet34's head at 64 px on 800 images, and their validation, from the config on",
-        contenders={"kgcv": _all_epochs("true"), "kgcv, no precompute": _all_epochs("false")},
-        targets={"kgcv, no precompute": 4},
-        prepare=prepare_stage,
-        limit=900,
-        rounds=3,
-    ),
-    Row(
-        name="stage",
-        work="seven epochs of resnet18 at 64 px on 800 photos of 500 x 375, augmented, from scratch, and validation",
-        contenders={"kgcv": _stage, "fastai": fastai_stage, "timm's loader": timm_stage},
-        targets={"fastai": 2.5, "timm's loader": 2.5},
-        prepare=prepare_stage,
-        limit=900,
-        rounds=3,
-    ),
 )
