@@ -5,9 +5,10 @@ KgcvError             1  an expected failure of a right command
 │   └── SubmissionError  predictions do not fit the sample submission
 ├── CheckpointError      weights or a run folder cannot be used
 ├── TrainingDivergedError  the loss became NaN or infinite
+├── OutOfMemoryError     the device or the machine has not enough memory
 ├── ConfigError       2  the YAML file or an override is wrong
 ├── KaggleError       4  network, credentials, refused upload
-└── StopRequested   130 / 143  Ctrl-C or SIGTERM, after saving
+└── StopRequested  128 + n  signal n: Ctrl-C (130), SIGTERM (143), SIGHUP, SIGUSR1; after saving
 """
 
 from __future__ import annotations
@@ -35,6 +36,10 @@ class CheckpointError(KgcvError):
 
 class TrainingDivergedError(KgcvError):
     """The loss became NaN or infinite; the last good checkpoint is kept."""
+
+
+class OutOfMemoryError(KgcvError):
+    """The device or the machine has not enough memory; what was saved before is kept."""
 
 
 class ConfigError(KgcvError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -9,7 +10,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from kgcv.errors import DataError
 
@@ -30,6 +31,12 @@ def atomic_path(path: Path) -> Iterator[Path]:
         _flush(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what killed processes left of `atomic_path` in `folder` and below; nobody may be writing there."""
+    for path in folder.rglob(".*.tmp"):
+        path.unlink()
 
 
 def _flush(path: Path) -> None:
@@ -86,3 +93,15 @@ def point_latest(folder: Path) -> None:
     temporary = folder.with_name(f".latest.{secrets.token_hex(4)}")
     temporary.symlink_to(folder.name)
     temporary.replace(folder.with_name("latest"))
+
+
+def try_lock(stream: TextIO) -> bool:
+    """Whether this process now holds the lock of an open file, which no other process did.
+
+    The system lets go of it when the file is closed or the process ends, however it ends.
+    """
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

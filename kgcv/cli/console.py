@@ -11,7 +11,7 @@ from typing import Any, TextIO
 import click
 
 from kgcv.cli.lines import Clock, Narrator, format_amount
-from kgcv.events import Event, Message, RunStarted, StepDone, TaskAdvanced, TaskStarted
+from kgcv.events import Event, Message, Reporter, RunStarted, StepDone, TaskAdvanced, TaskStarted
 
 INTERVAL_SECONDS = 10.0
 """Time between two plain lines of one counted job; a human's patience, not a measured number."""
@@ -74,6 +74,22 @@ class WarningReporter:
         if isinstance(event, Message) and event.level == "warning":
             self._stream.write(f"warning: {event.text}\n")
             self._stream.flush()
+
+
+class WhileItLasts:
+    """Passes events on to a display until that has nowhere to write to: a closed pane must not cost a run."""
+
+    def __init__(self, display: Reporter) -> None:
+        self.display = display
+        self._is_gone = False
+
+    def report(self, event: Event) -> None:
+        """Show `event`, if anybody can see it."""
+        if not self._is_gone:
+            try:
+                self.display.report(event)
+            except OSError:
+                self._is_gone = True
 
 
 class LogFile:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import sys
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -74,8 +75,9 @@ class KgcvGroup(click.Group):
 
 
 def _complain(text: str) -> None:
-    for line in text.splitlines():
-        click.echo(f"kgcv: {line}", err=True)
+    with suppress(OSError):  # the terminal may have gone, and the exit code still counts
+        for line in text.splitlines():
+            click.echo(f"kgcv: {line}", err=True)
 
 
 def _end_unexpectedly(error: Exception, run: Path | None) -> int:
@@ -121,8 +123,8 @@ def main() -> None:
     Environment variables stand in for options: KGCV_TRAIN_RUN_DIR for the option --run-dir of train,
     KGCV_PROGRESS, KGCV_SET and KGCV_JSON for --progress, --set and --json everywhere.
 
-    Exit codes: 0 done, 1 expected failure, 2 wrong command line or config, 3 a bug, 4 Kaggle, 130 and 143
-    stopped by a signal.
+    Exit codes: 0 done, 1 expected failure, 2 wrong command line or config, 3 a bug, 4 Kaggle, 128 + n stopped
+    by signal n, after saving (Ctrl-C 130, SIGTERM 143, SIGHUP 129, SIGUSR1 138).
     """
 
 

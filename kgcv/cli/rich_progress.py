@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from types import TracebackType
 
 from rich.console import Console
@@ -50,7 +51,8 @@ class RichReporter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Remove the bars and give the cursor back."""
-        self._progress.stop()
+        with suppress(OSError):  # of a terminal that has gone
+            self._progress.stop()
 
     def report(self, event: Event) -> None:
         """Move the bars, or print a line above them."""

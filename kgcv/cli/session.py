@@ -6,17 +6,18 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
 
 import click
 
-from kgcv.cli.console import LogFile, PlainReporter, WarningReporter
+from kgcv.cli.console import LogFile, PlainReporter, WarningReporter, WhileItLasts
 from kgcv.cli.options import RUN_FOLDER
 from kgcv.events import Broadcast, Event, Reporter, RunStarted, StageDone, StopCheck
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# Ctrl-C, an orderly end, a closed terminal, and the warning that schedulers of clusters send before they kill.
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +32,21 @@ class Session:
 def open_session(progress: str = "auto") -> Iterator[Session]:
     """A session whose progress goes to stderr in the way `progress` says: auto, rich, plain or none.
 
-    Inside the block the first Ctrl-C or SIGTERM is only remembered, for `should_stop` to tell; a second
-    Ctrl-C raises KeyboardInterrupt at once.
+    Inside the block the first Ctrl-C, SIGTERM, SIGHUP or SIGUSR1 is only remembered, for `should_stop` to tell; a
+    second Ctrl-C raises KeyboardInterrupt at once. A terminal that goes away takes nothing else with it.
     """
     with ExitStack() as stack:
         display = _open_display(progress, stack)
         should_stop = stack.enter_context(remembered_signals())
-        yield Session(Broadcast((display, LogFile(), _RunFolder(), _Plots())), should_stop)
+        yield Session(Broadcast((WhileItLasts(display), LogFile(), _RunFolder(), _Plots())), should_stop)
 
 
 @contextmanager
 def remembered_signals() -> Iterator[StopCheck]:
-    """Remember the first SIGINT or SIGTERM instead of dying; give the check that tells its number."""
+    """Remember the first signal instead of dying; give the check that tells its number.
+
+    SIGHUP stays ignored under `nohup`.
+    """
     received: list[int] = []
 
     def remember(number: int, _frame: FrameType | None) -> None:
@@ -50,14 +54,19 @@ def remembered_signals() -> Iterator[StopCheck]:
             raise KeyboardInterrupt
         received.append(number)
         # Not through sys.stderr: this may interrupt a write to it, and buffered streams refuse to re-enter.
-        os.write(2, b"kgcv: stopping after this step; Ctrl-C again leaves at once\n")
+        with suppress(OSError):  # the terminal may be what has gone
+            os.write(2, b"kgcv: stopping after this step; Ctrl-C again leaves at once\n")
 
-    before = {number: signal.signal(number, remember) for number in _SIGNALS}
+    before = {number: signal.signal(number, remember) for number in _SIGNALS if not _is_under_nohup(number)}
     try:
         yield lambda: received[0] if received else None
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _is_under_nohup(number: signal.Signals) -> bool:
+    return number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN
 
 
 def _open_display(progress: str, stack: ExitStack) -> Reporter:

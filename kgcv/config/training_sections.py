@@ -125,6 +125,8 @@ class TrainConfig:
     """Largest global norm of the gradients; 0 is off."""
     ema_decay: Annotated[float, Ge(0), Lt(1)] = 0.0
     """Decay of the moving average of the weights, which is then what is validated and kept; 0 is off."""
+    checkpoint_minutes: Positive = 10.0
+    """Save the state at least this often within an epoch, in minutes; it is saved at each epoch's end in any case."""
     early_stopping: Count = 0
     """End a stage after this many epochs without a better score; 0 is off."""
     seed: Seed = 42

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -10,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from kgcv.data.samples import SampleTable
 from kgcv.data.store_notes import Failure, Journal, StoreWriter
 from kgcv.errors import DataError, StopRequested
 from kgcv.events import Message, Reporter, StopCheck, TaskAdvanced, TaskDone, TaskStarted
+from kgcv.files import try_lock
 
 LOCK_POLL_SECONDS = 0.1
 """Time between two looks at a lock that another process holds."""
@@ -44,9 +44,9 @@ class StoreJob:
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a") as stream:
-            if not _try_lock(stream):
+            if not try_lock(stream):
                 self.reporter.report(Message(f"waiting for another process that makes this store ({path})"))
-                while not _try_lock(stream):
+                while not try_lock(stream):
                     self._check_stop()
                     time.sleep(LOCK_POLL_SECONDS)
             yield
@@ -94,14 +94,6 @@ class StoreJob:
         signal_number = self.should_stop()
         if signal_number is not None:
             raise StopRequested(signal_number, "resize stopped; run the same command again to go on")
-
-
-def _try_lock(stream: TextIO) -> bool:
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _note_progress(writer: StoreWriter, journal: Journal) -> None:

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from kgcv.errors import CheckpointError
+from kgcv.events import Message, Reporter
 from kgcv.files import read_json, write_json, write_text
 from kgcv.model.checkpoint import WeightsCard, read_state, save_state, save_weights
 from kgcv.model.network import Network
@@ -14,7 +16,7 @@ from kgcv.model.network import Network
 
 @dataclass(frozen=True, slots=True)
 class FoldFolder:
-    """`runs/<name>/fold<i>`: last.pt, best.safetensors, best.json, metrics.jsonl, predictions, encoding.json."""
+    """`runs/<name>/fold<i>`: states, best.safetensors, best.json, metrics.jsonl, predictions, encoding.json."""
 
     path: Path
 
@@ -22,6 +24,11 @@ class FoldFolder:
     def last_state(self) -> Path:
         """The state training goes on from."""
         return self.path / "last.pt"
+
+    @property
+    def previous_state(self) -> Path:
+        """The state before, for the day that the last one is damaged."""
+        return self.path / "previous.pt"
 
     @property
     def best_weights(self) -> Path:
@@ -45,11 +52,26 @@ class FoldFolder:
     def write_state(self, state: dict[str, Any], history: list[dict[str, Any]]) -> None:
         """Write the metrics so far, then the state."""
         write_text(self.metrics, "".join(json.dumps(line) + "\n" for line in history))
-        save_state(self.last_state, state)
+        save_state(self.last_state, state, self.previous_state)
 
-    def read_state(self) -> dict[str, Any] | None:
-        """The last state, or None if training has not saved any yet."""
-        return read_state(self.last_state) if self.last_state.exists() else None
+    def read_state(self, reporter: Reporter) -> dict[str, Any] | None:
+        """The last state; the one before, which is said, where the last is damaged; None where there is neither.
+
+        Raises:
+            CheckpointError: there is no state that can be read.
+        """
+        if not self.last_state.exists() and not self.previous_state.exists():
+            return None
+        try:
+            return read_state(self.last_state)
+        except CheckpointError as error:
+            if not self.previous_state.exists():
+                raise
+            state = read_state(self.previous_state)
+            reporter.report(Message(f"{error}; going on from the state before it", "warning"))
+        # Not to become the state before the next one.
+        self.last_state.unlink(missing_ok=True)
+        return state
 
     def write_best(self, model: Network, card: WeightsCard, scores: dict[str, float]) -> None:
         """Keep `model` as the best so far."""

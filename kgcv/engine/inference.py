@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from kgcv.data.loader import BatchRequest
+from kgcv.engine.device_memory import explained_memory
 from kgcv.engine.inputs import Inputs, split_rows
 from kgcv.engine.runtime import Runtime
 from kgcv.engine.tta import PLAIN, AnyView, group_by_squares
@@ -51,11 +52,13 @@ class Predictor:
         Raises:
             StopRequested: a signal arrived between two batches.
             DataError: an image cannot be read.
+            OutOfMemoryError: a batch does not fit into the device's memory.
         """
         self.model.eval()
         total = np.zeros((len(rows), self.objective.num_classes), dtype=np.float32)
-        for group in group_by_squares(views):
-            self._add_group(total, rows, [views[index] for index in group], [weights[index] for index in group])
+        with explained_memory("while predicting", self.runtime.device, self.batch_size):
+            for group in group_by_squares(views):
+                self._add_group(total, rows, [views[index] for index in group], [weights[index] for index in group])
         return total
 
     def _add_group(

@@ -63,7 +63,7 @@ class StepLog:
         if not math.isfinite(loss):
             raise TrainingDivergedError(
                 f"the loss became {loss} in {plan.place(progress.epoch)}, step {done.step}; "
-                "the state of the last epoch's end is kept; a lower lr or train.clip_norm may help"
+                "the state saved before is kept; a lower lr or train.clip_norm may help"
             )
         progress.add_loss(loss, done.num_images)
         smoothed = debiased(progress.running_loss, done.stage_steps)

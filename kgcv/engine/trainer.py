@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from kgcv.config.schema import TrainConfig
+from kgcv.engine.device_memory import explained_memory
 from kgcv.engine.fold_folder import FoldFolder
 from kgcv.engine.inference import Predictor
 from kgcv.engine.inputs import Inputs
@@ -67,6 +68,8 @@ class Trainer:
     progress: Progress = field(default_factory=Progress)
     ema: ModelEmaV3 | None = None
     optimizer: Optimizer | None = None
+    saved_at: float = field(default_factory=time.monotonic)
+    """When the state was saved last, or this process began; a clock that nobody sets."""
     saved_optimizer: dict[str, Any] | None = None
     """Optimizer state read from a checkpoint, or left by the stage before."""
     steps: StepLog = field(init=False)
@@ -93,7 +96,8 @@ class Trainer:
 
         Raises:
             StopRequested: a signal arrived; the state has been saved.
-            TrainingDivergedError: the loss became NaN or infinite; nothing was saved since the last epoch.
+            TrainingDivergedError: the loss became NaN or infinite; no step with such a loss is in what was saved.
+            OutOfMemoryError: the stage does not fit into the device's memory.
         """
         self._begin(plan)
         stepper = Stepper(self.model, self.objective, plan, train_inputs, self.runtime, compiled=self.config.compile)
@@ -105,7 +109,10 @@ class Trainer:
             self.runtime,
             should_stop=self.should_stop,
         )
-        with preserved_generators():
+        doing = f"in stage {plan.index + 1}/{plan.num_stages}"
+        if plan.image_size is not None:
+            doing += f" at {plan.image_size} px"
+        with preserved_generators(), explained_memory(doing, self.runtime.device, plan.batch_size):
             while self.progress.epoch < plan.num_epochs and not self._is_stale():
                 started, seen_before = time.perf_counter(), self.progress.num_images
                 self._run_epoch(plan, stepper)
@@ -142,6 +149,7 @@ class Trainer:
         for step in steps:
             self._take_step(plan, stepper, step, [next(batches) for _ in step.positions])
             self._stop_if_asked(plan)
+            self._save_if_due(plan)
         self.steps.read(plan, self.progress)
 
     def _targets(self, positions: np.ndarray) -> Tensor:
@@ -164,6 +172,11 @@ class Trainer:
     def _stop_if_asked(self, plan: StagePlan) -> None:
         if (signal := self.should_stop()) is not None:
             self._save_and_stop(signal, plan)
+
+    def _save_if_due(self, plan: StagePlan) -> None:
+        if time.monotonic() - self.saved_at >= 60 * self.config.checkpoint_minutes:
+            self.steps.read(plan, self.progress)
+            self.save()
 
     def _save_and_stop(self, signal: int, plan: StagePlan) -> NoReturn:
         self.steps.read(plan, self.progress)  # what has diverged must not be saved
@@ -262,6 +275,7 @@ class Trainer:
             "class_names": list(self.samples.class_names),
         }
         self.folder.write_state(state, self.progress.history)
+        self.saved_at = time.monotonic()
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take up the state that `save` wrote; the run goes on as if it had never stopped.

@@ -15,11 +15,11 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, TextIO, get_args
+from typing import Any, Literal, get_args
 
 from kgcv.errors import DataError, StopRequested, listed
 from kgcv.events import Message, Reporter, StopCheck, never_stop
-from kgcv.files import write_text
+from kgcv.files import try_lock, write_text
 
 LEDGER = Path("runs/submissions.jsonl")
 """The ledger of the working directory, beside the runs."""
@@ -142,9 +142,9 @@ class Ledger:
             StopRequested: a signal came while waiting.
         """
         with self._lock_file(f".{competition}").open("a") as lock:
-            if not _try_lock(lock):
+            if not try_lock(lock):
                 reporter.report(Message(f"waiting for another kgcv submit to {competition}"))
-                while not _try_lock(lock):
+                while not try_lock(lock):
                     if (signal := should_stop()) is not None:
                         raise StopRequested(signal, "stopped while waiting; nothing was submitted")
                     sleep(LOCK_INTERVAL)
@@ -184,14 +184,6 @@ def open_ledger(path: Path, reporter: Reporter) -> Ledger:
         reporter.report(Message(note, "warning"))
     ledger.read()
     return ledger
-
-
-def _try_lock(lock: TextIO) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _are_whole(lines: Sequence[tuple[int, str]]) -> bool:

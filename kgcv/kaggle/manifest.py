@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from typing import Any
 from kgcv.archives.store import crc_of
 from kgcv.archives.unpack import UnpackedFile
 from kgcv.errors import DataError
-from kgcv.files import read_json, write_text
+from kgcv.files import read_json, try_lock, write_text
 
 HOME = ".kgcv"
 """The folder below the data with the manifest and what is on its way in."""
@@ -146,10 +145,8 @@ def locked(folder: Path) -> Iterator[None]:
     except (FileExistsError, NotADirectoryError):
         raise DataError(f"{folder}: is a file, or lies below one; name a folder") from None
     with (home / "lock").open("w") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise DataError(f"{folder}: another download into this folder is at work") from None
+        if not try_lock(stream):
+            raise DataError(f"{folder}: another download into this folder is at work")
         for path in home.glob(".*.tmp"):  # of a process that was killed while it wrote
             path.unlink()
         yield

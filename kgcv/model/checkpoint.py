@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,13 +11,15 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from kgcv.config.schema import Task
 from kgcv.errors import CheckpointError, listed
 from kgcv.files import atomic_path
 from kgcv.model.network import Network
+from kgcv.model.sealed import check_seal, write_sealed
 
-FORMAT = 2
+FORMAT = 3
 """Raised when the content of a checkpoint changes so that older code cannot read it."""
 
 
@@ -49,8 +52,19 @@ class WeightsCard:
 def save_weights(path: Path, model: Network, card: WeightsCard) -> None:
     """Write the weights of `model` and their card to a `.safetensors` file."""
     tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    # One entry alone, for safetensors writes several in any order, and equal weights are to be equal files.
+    notes = json.dumps({"format": FORMAT, "sha256": _hash_tensors(tensors), **asdict(card)})
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata={"kgcv": json.dumps({"format": FORMAT, **asdict(card)})})
+        save_file(tensors, temporary, metadata={"kgcv": notes})
+
+
+def _hash_tensors(tensors: dict[str, Tensor]) -> str:
+    """SHA-256 over names and bytes, in hexadecimal."""
+    digest = hashlib.sha256()
+    for name, value in sorted(tensors.items()):
+        digest.update(name.encode())
+        digest.update(value.reshape(-1).view(torch.uint8).numpy())  # type: ignore[arg-type]  # arrays are buffers
+    return digest.hexdigest()
 
 
 def read_card(path: Path) -> WeightsCard:
@@ -59,6 +73,18 @@ def read_card(path: Path) -> WeightsCard:
     Raises:
         CheckpointError: missing, damaged, or not written by kgcv.
     """
+    values = _read_notes(path)
+    del values["sha256"]
+    geometry = values["geometry"]
+    typed = {
+        "class_names": tuple(values["class_names"]),
+        "geometry": None if geometry is None else Geometry(**geometry),
+    }
+    return WeightsCard(**{**values, **typed})
+
+
+def _read_notes(path: Path) -> dict[str, Any]:
+    """The card's values, and the hash of the tensors."""
     try:
         with safe_open(path, framework="pt") as content:
             text = (content.metadata() or {}).get("kgcv")
@@ -66,15 +92,10 @@ def read_card(path: Path) -> WeightsCard:
         raise CheckpointError(f"{path}: cannot be read as weights: {error}") from error
     if text is None:
         raise CheckpointError(f"{path}: was not written by kgcv")
-    values = json.loads(text)
+    values: dict[str, Any] = json.loads(text)
     if values.pop("format") != FORMAT:
         raise CheckpointError(f"{path}: was written by another version of kgcv")
-    geometry = values["geometry"]
-    typed = {
-        "class_names": tuple(values["class_names"]),
-        "geometry": None if geometry is None else Geometry(**geometry),
-    }
-    return WeightsCard(**{**values, **typed})
+    return values
 
 
 def load_weights(path: Path, model: Network) -> None:
@@ -87,6 +108,8 @@ def load_weights(path: Path, model: Network) -> None:
         tensors = load_file(path)
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{path}: cannot be read as weights: {error}") from error
+    if _read_notes(path)["sha256"] != _hash_tensors(tensors):
+        raise CheckpointError(f"{path}: is damaged: its tensors are not what was written")
     found = {name: value.shape for name, value in tensors.items()}
     wanted = {name: value.shape for name, value in model.state_dict().items()}
     wrong = sorted(name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name))
@@ -95,18 +118,34 @@ def load_weights(path: Path, model: Network) -> None:
     model.load_state_dict(tensors)
 
 
-def save_state(path: Path, state: dict[str, Any]) -> None:
-    """Write training state, nested dicts and lists of tensors and plain values, to `path`."""
+def save_state(path: Path, state: dict[str, Any], previous: Path | None = None) -> None:
+    """Write training state, nested dicts and lists of tensors and plain values, to `path`.
+
+    The state that was there takes the name `previous`, but not before the new one has been read back.
+    """
     with atomic_path(path) as temporary:
-        torch.save({"format": FORMAT, **state}, temporary)
+        # All that torch.save asks of a file is there.
+        write_sealed(temporary, lambda stream: torch.save({"format": FORMAT, **state}, stream))  # type: ignore[arg-type]
+        if previous is not None and path.exists():
+            _keep_as(path, previous)
+
+
+def _keep_as(path: Path, other: Path) -> None:
+    """Let the file have the name `other` too; or only, where the file system knows one name a file."""
+    other.unlink(missing_ok=True)
+    try:
+        other.hardlink_to(path)
+    except OSError:
+        path.replace(other)
 
 
 def read_state(path: Path) -> dict[str, Any]:
-    """Training state written by `save_state`, on the CPU.
+    """Training state written by `save_state`, on the CPU; torch.load reads the file as well.
 
     Raises:
         CheckpointError: missing, damaged, or of another version.
     """
+    check_seal(path)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file can fail in any of torch's readers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from kgcv.config.load import dump_config, load_config
 from kgcv.config.schema import Config
 from kgcv.errors import CheckpointError, DataError, StopRequested
-from kgcv.files import read_json, write_json, write_text
+from kgcv.files import read_json, remove_unfinished, try_lock, write_json, write_text
 
 if TYPE_CHECKING:
     from kgcv.engine.fold_folder import FoldFolder
@@ -86,6 +87,11 @@ class RunFolder:
         return load_config(self.config_file)
 
     @property
+    def lock_file(self) -> Path:
+        """Locked while a process trains here; it says which."""
+        return self.path / ".lock"
+
+    @property
     def sessions_file(self) -> Path:
         """One JSON line for each process that trained here to its end or to a stop."""
         return self.path / "sessions.jsonl"
@@ -98,6 +104,24 @@ class RunFolder:
         """Note `scores` under `name` in `scores.json`, beside what stands there."""
         known = self.read_scores()
         write_json(self.scores_file, {**known, name: {**known.get(name, {}), **scores}})
+
+
+@contextmanager
+def only_here(run: RunFolder) -> Iterator[None]:
+    """Keep other processes from training in `run` while the block runs; a process that dies lets go.
+
+    Raises:
+        CheckpointError: another one is at work there.
+    """
+    with run.lock_file.open("a+", encoding="utf-8") as stream:
+        if not try_lock(stream):
+            stream.seek(0)
+            raise CheckpointError(f"{run.path}: is being trained by {stream.read().strip() or 'another process'}")
+        stream.truncate(0)
+        stream.write(f"process {os.getpid()} on {platform.node()}\n")
+        stream.flush()
+        remove_unfinished(run.path)
+        yield
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from kgcv.recipes.dataset import Dataset, reopen_dataset, split_dataset
 from kgcv.recipes.decide import decide_again
 from kgcv.recipes.decision_terms import plan_decision
 from kgcv.recipes.oof import gather_oof, targets_of
-from kgcv.recipes.run_folder import RunFolder, new_run, noted_session
+from kgcv.recipes.run_folder import RunFolder, new_run, noted_session, only_here
 from kgcv.recipes.workbench import Workbench, choose_metrics, set_up
 
 
@@ -78,11 +78,12 @@ def train(run: RunFolder, fold: int | None, reporter: Reporter, should_stop: Sto
 
     Raises:
         StopRequested: a signal arrived; the state has been saved.
+        CheckpointError: another process trains in this folder.
         KgcvError: see `set_up` and `Trainer.fit`.
     """
     config = run.read_config()
     was_complete = run.predictions("oof").is_file()
-    with noted_session(run):
+    with only_here(run), noted_session(run):
         dataset = _open_dataset(run, config, Watch(reporter, should_stop, config.train.workers))
         num_folds = dataset.split.num_folds
         if fold is not None and fold >= num_folds:
@@ -133,7 +134,7 @@ def train_fold(bench: Workbench, run: RunFolder) -> FoldResult:
     fold, folder = bench.fold, run.fold(bench.fold)
     bench.feed.keep(folder)
     trainer = build_trainer(bench, folder)
-    if (state := folder.read_state()) is not None:
+    if (state := folder.read_state(bench.reporter)) is not None:
         trainer.restore(state)
     else:
         point_latest(run.path)  # only now, when all that can be wrong before the first step has been seen

@@ -1,3 +1,4 @@
+import errno
 import io
 import os
 import signal
@@ -6,7 +7,7 @@ import sys
 import click
 import pytest
 
-from kgcv.cli.console import PlainReporter, WarningReporter
+from kgcv.cli.console import PlainReporter, WarningReporter, WhileItLasts
 from kgcv.cli.options import RUN_FOLDER
 from kgcv.cli.rich_progress import RichReporter
 from kgcv.cli.session import open_session, remembered_signals
@@ -21,16 +22,42 @@ class Terminal(io.StringIO):
 
 
 def display_of(session):
-    return session.reporter.reporters[0]
+    return session.reporter.reporters[0].display
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
 def test_the_first_signal_is_remembered(number, capfd):
     with remembered_signals() as should_stop:
         assert should_stop() is None
         os.kill(os.getpid(), number)
         assert should_stop() == number
     assert "stopping after this step" in capfd.readouterr().err
+
+
+def test_what_nohup_ignores_stays_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with remembered_signals() as should_stop:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert should_stop() is None
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_a_display_that_is_gone_takes_nothing_with_it():
+    class Gone(io.StringIO):
+        lines = 0
+
+        def write(self, text):
+            self.lines += 1
+            raise OSError(errno.EIO, "Input/output error")
+
+    stream = Gone()
+    display = WhileItLasts(PlainReporter(stream))
+    for _ in range(3):
+        display.report(Message("hello"))
+    assert stream.lines == 1
 
 
 def test_a_second_ctrl_c_leaves_at_once():

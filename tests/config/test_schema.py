@@ -144,6 +144,7 @@ BOUNDS: dict[str, tuple[Any, Any, Any, Any]] = {
     "train.label_smoothing": (-0.1, 0, 0.99, 1),
     "train.clip_norm": (-0.1, 0, None, None),
     "train.ema_decay": (-0.1, 0, 0.9999, 1),
+    "train.checkpoint_minutes": (0, 1e-9, None, None),
     "train.early_stopping": (-1, 0, None, None),
     "train.seed": (-1, 0, 2**32 - 1, 2**32),
     "train.workers": (-1, 0, None, None),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,9 @@ from safetensors.torch import load_file, save_file
 
 from kgcv.config.schema import ModelConfig
 from kgcv.errors import CheckpointError
-from kgcv.model import checkpoint
+from kgcv.model import checkpoint, sealed
 from kgcv.model.checkpoint import Geometry, WeightsCard, load_weights, read_card, read_state, save_state, save_weights
+from kgcv.model.sealed import SEAL_LENGTH, write_sealed
 from kgcv.model.vision import VisionModel, build_model
 
 CARD = WeightsCard(
@@ -57,7 +59,8 @@ def test_weights_in_channels_last_are_stored_alike(tmp_path, weights):
 
 def test_writing_leaves_nothing_but_the_file(weights, tmp_path):
     save_state(tmp_path / "fold0" / "last.pt", {"a": 1})
-    assert names_in(weights.parent) == ["best.safetensors", "last.pt"]
+    save_state(tmp_path / "fold0" / "last.pt", {"a": 2}, tmp_path / "fold0" / "previous.pt")
+    assert names_in(weights.parent) == ["best.safetensors", "last.pt", "previous.pt"]
 
 
 @pytest.mark.parametrize("writer", ["weights", "state"])
@@ -66,7 +69,7 @@ def test_a_failed_write_leaves_the_older_file_and_no_other(tmp_path, monkeypatch
     path.write_bytes(b"older")
 
     def fail(content, target, **keys):
-        Path(target).write_bytes(b"half")
+        target.write(b"half") if hasattr(target, "write") else Path(target).write_bytes(b"half")
         raise OSError("disk full")
 
     monkeypatch.setattr(checkpoint, "save_file", fail)
@@ -130,22 +133,73 @@ def test_state_comes_back_as_it_was(tmp_path):
     assert state.keys() == STATE.keys()
 
 
-@pytest.mark.parametrize("damage", ["missing", "empty", "half", "text", "pickle"])
+@pytest.mark.parametrize("damage", ["empty", "half", "text", "pickle", "one bit", "no seal", "longer"])
 def test_damaged_state_is_refused(tmp_path, damage):
     path = tmp_path / "last.pt"
     save_state(path, {"a": torch.zeros(500)})
     whole = path.read_bytes()
-    broken = {"half": whole[: len(whole) // 2], "text": b"hello", "pickle": b"\x80\x020."}
+    middle = len(whole) // 2
+    broken = {
+        "half": whole[:middle],
+        "text": b"hello",
+        "pickle": b"\x80\x020.",
+        "one bit": whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :],
+        "no seal": whole[:-SEAL_LENGTH],
+        "longer": whole + b"\0",
+    }
     path.write_bytes(broken.get(damage, b""))
-    if damage == "missing":
-        path.unlink()
-    with pytest.raises(CheckpointError, match=r"last\.pt: cannot be read: \w+$"):
+    with pytest.raises(CheckpointError, match=r"last\.pt: is damaged: its content is not what was written$"):
         read_state(path)
+
+
+def test_missing_state_is_named(tmp_path):
+    with pytest.raises(CheckpointError, match=r"last\.pt: cannot be read: No such file or directory$"):
+        read_state(tmp_path / "last.pt")
+
+
+def test_a_state_is_kept_as_the_one_before(tmp_path):
+    last, previous = tmp_path / "last.pt", tmp_path / "previous.pt"
+    for number in range(3):
+        save_state(last, {"a": number}, previous)
+    assert (read_state(last)["a"], read_state(previous)["a"]) == (2, 1)
+
+
+def test_the_state_before_is_kept_where_a_file_has_one_name_only(tmp_path, monkeypatch):
+    def refuse(self, other):
+        raise PermissionError("no hard links here")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    test_a_state_is_kept_as_the_one_before(tmp_path)
+
+
+def test_what_does_not_come_back_from_the_disk_replaces_nothing(tmp_path, monkeypatch):
+    last, previous = tmp_path / "last.pt", tmp_path / "previous.pt"
+    save_state(last, {"a": 0}, previous)
+    save_state(last, {"a": 1}, previous)
+
+    def damage(path, write):
+        sealed.write_sealed(path, write)
+        path.write_bytes(path.read_bytes()[:-1])
+        sealed.check_seal(path)
+
+    monkeypatch.setattr(checkpoint, "write_sealed", damage)
+    with pytest.raises(CheckpointError, match="is damaged"):
+        save_state(last, {"a": 2}, previous)
+    assert (read_state(last)["a"], read_state(previous)["a"]) == (1, 0)
+    assert names_in(tmp_path) == ["last.pt", "previous.pt"]
+
+
+def test_weights_with_a_wrong_bit_are_refused(weights):
+    content = bytearray(weights.read_bytes())
+    content[-3] ^= 4
+    weights.write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"best\.safetensors: is damaged: its tensors are not what was written"):
+        load_weights(weights, model_of())
 
 
 @pytest.mark.parametrize("content", [{"format": 0, "model": {}}, {"model": {}}, [1, 2]])
 def test_state_of_another_version_is_refused(tmp_path, content):
-    torch.save(content, tmp_path / "last.pt")
+    write_sealed(tmp_path / "last.pt", partial(torch.save, content))
     with pytest.raises(CheckpointError, match=r"last\.pt: was not written by this version of kgcv"):
         read_state(tmp_path / "last.pt")
 
@@ -155,7 +209,7 @@ def test_state_with_code_is_refused_and_does_not_run(tmp_path):
         def __reduce__(self):
             return Path.mkdir, (tmp_path / "made",)
 
-    torch.save({"format": checkpoint.FORMAT, "model": Code()}, tmp_path / "last.pt")
+    write_sealed(tmp_path / "last.pt", partial(torch.save, {"format": checkpoint.FORMAT, "model": Code()}))
     with pytest.raises(CheckpointError, match="cannot be read: UnpicklingError"):
         read_state(tmp_path / "last.pt")
     assert not (tmp_path / "made").exists()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,10 +18,10 @@ import torch
 from kgcv.config.schema import Config
 from kgcv.data.inspection import Watch
 from kgcv.errors import CheckpointError, DataError, StopRequested
-from kgcv.events import EpochDone, Recorder, StepDone, never_stop
+from kgcv.events import EpochDone, Message, Recorder, StepDone, never_stop
 from kgcv.recipes.dataset import split_dataset
 from kgcv.recipes.resize import resize
-from kgcv.recipes.run_folder import RunFolder
+from kgcv.recipes.run_folder import RunFolder, only_here
 from kgcv.recipes.train import RunResult, start_run, train
 from kgcv.recipes.tta import TtaRequest, run_tta
 
@@ -225,3 +226,92 @@ def test_metrics_hold_no_time(straight: RunResult) -> None:
     assert places == [(0, 0, 4), (0, 1, 8), (1, 0, 12), (1, 1, 16)]
     keys = {"stage", "epoch", "step", "image_size", "lr", "train_loss", "valid_loss", "scores", "is_best"}
     assert all(line.keys() == keys for line in lines)
+
+
+def test_a_state_is_saved_after_so_many_minutes(
+    competition: Config, tmp_path: Path, change: Callable[..., Config], straight: RunResult
+) -> None:
+    """With next to no minutes, after each step: a process that dies then loses none of them."""
+    config = change(competition, train={"checkpoint_minutes": 1e-9})
+    run = start_run(config, "run", tmp_path / "run")
+    seen: list[int] = []
+
+    def look_and_die() -> int | None:
+        file = run.fold(0).last_state
+        if file.exists():
+            seen.append(torch.load(file, weights_only=True)["progress"]["step"])
+        if len(seen) == STEPS_PER_EPOCH:
+            raise KeyboardInterrupt  # as abrupt as Python can be
+        return None
+
+    with pytest.raises(KeyboardInterrupt):
+        train(run, None, Recorder(), look_and_die)
+    assert seen == [1, 2, 3, 4]
+    recorder = Recorder()
+    train(run, None, recorder, never_stop)
+    assert "stage 1, epoch 1, after step" in str(recorder.events)
+    assert outcome(run.path) == outcome(straight.folder)
+
+
+@pytest.mark.parametrize("damage", ["cut", "bit", "gone"])
+def test_a_damaged_state_gives_way_to_the_one_before(
+    competition: Config, tmp_path: Path, straight: RunResult, damage: str
+) -> None:
+    run = start_run(competition, "run", tmp_path / "run")
+    stop_after_an_epoch(run)
+    with pytest.raises(StopRequested):
+        train(run, None, Recorder(), StopAfter(6))
+    folder = run.fold(0)
+    content = bytearray(folder.last_state.read_bytes())
+    content[1000] ^= 1
+    folder.last_state.write_bytes(content[:-9] if damage == "cut" else content)
+    if damage == "gone":
+        folder.last_state.unlink()
+    recorder = Recorder()
+    train(run, None, recorder, never_stop)
+    told = [event.text for event in recorder.events if isinstance(event, Message) and event.level == "warning"]
+    what = "cannot be read: No such file or directory" if damage == "gone" else "is damaged: its content is not what"
+    assert len(told) == 1
+    assert f"last.pt: {what}" in told[0]
+    assert told[0].endswith("going on from the state before it")
+    assert outcome(run.path) == outcome(straight.folder)
+    assert_same(final_state(run.path), final_state(straight.folder))
+
+
+def test_a_damaged_state_does_not_become_the_one_before(competition: Config, tmp_path: Path) -> None:
+    run = start_run(competition, "run", tmp_path / "run")
+    stop_after_an_epoch(run)
+    folder = run.fold(0)
+    for _ in range(2):
+        folder.last_state.write_bytes(b"damaged")
+        with pytest.raises(StopRequested):
+            train(run, None, Recorder(), StopAfter(6))
+        assert folder.previous_state.read_bytes() != b"damaged"
+    folder.last_state.write_bytes(b"damaged")
+    folder.previous_state.unlink()
+    with pytest.raises(CheckpointError, match=r"last\.pt: is damaged"):
+        train(run, None, Recorder(), never_stop)
+
+
+def test_a_run_is_trained_by_one_process_at_a_time(competition: Config, tmp_path: Path) -> None:
+    run = start_run(competition, "run", tmp_path / "run")
+    with only_here(run), pytest.raises(CheckpointError, match=rf"run: is being trained by process {os.getpid()} on "):
+        train(run, None, Recorder(), never_stop)
+    assert not run.split_file.exists()
+    stop_after_an_epoch(run)
+
+
+def test_what_killed_processes_left_is_removed(competition: Config, tmp_path: Path) -> None:
+    run = start_run(competition, "run", tmp_path / "run")
+    stop_after_an_epoch(run)
+    left = run.fold_path(0) / ".last.pt.0123abcd.tmp"
+    left.write_bytes(b"half")
+    train(run, None, Recorder(), never_stop)
+    assert not left.exists()
+
+
+def test_a_moved_run_goes_on_where_it_is_now(competition: Config, tmp_path: Path, straight: RunResult) -> None:
+    stop_after_an_epoch(start_run(competition, "run", tmp_path / "run"))
+    moved = (tmp_path / "run").rename(tmp_path / "elsewhere")
+    train(RunFolder(moved), None, Recorder(), never_stop)
+    assert outcome(moved) == outcome(straight.folder)

@@ -56,6 +56,7 @@ def test_run_folder_describes_itself(competition: Config, straight: RunResult) -
     folder = straight.folder
     found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert found == {
+        ".lock",
         "config.yaml",
         "environment.json",
         "split.csv",
@@ -64,6 +65,7 @@ def test_run_folder_describes_itself(competition: Config, straight: RunResult) -
         "scores.json",
         "sessions.jsonl",
         "fold0/last.pt",
+        "fold0/previous.pt",
         "fold0/best.safetensors",
         "fold0/best.json",
         "fold0/metrics.jsonl",
