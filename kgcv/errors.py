@@ -5,6 +5,7 @@ KgcvError             1  an expected failure of a right command
 │   └── SubmissionError  predictions do not fit the sample submission
 ├── CheckpointError      weights or a run folder cannot be used
 ├── TrainingDivergedError  the loss became NaN or infinite
+├── ProcessLostError     another process of the same training has gone
 ├── OutOfMemoryError     the device or the machine has not enough memory
 ├── ConfigError       2  the YAML file or an override is wrong
 ├── KaggleError       4  network, credentials, refused upload
@@ -36,6 +37,10 @@ class CheckpointError(KgcvError):
 
 class TrainingDivergedError(KgcvError):
     """The loss became NaN or infinite; the last good checkpoint is kept."""
+
+
+class ProcessLostError(KgcvError):
+    """Another process of the same training has gone; what was saved before is kept."""
 
 
 class OutOfMemoryError(KgcvError):

@@ -18,6 +18,7 @@ RANKS = {
     "errors": 0,
     "events": 0,
     "files": 0,
+    "launch": 0,
     "archives": 0,
     "config": 1,
     "data": 2,

@@ -34,6 +34,7 @@ from kgcv.cli.summary import summary
 from kgcv.cli.train import train
 from kgcv.cli.tta import tta
 from kgcv.errors import KgcvError
+from kgcv.launch import read_launch
 
 BUG_EXIT_CODE = 3
 INTERRUPT_EXIT_CODE = 130
@@ -76,8 +77,10 @@ class KgcvGroup(click.Group):
 
 def _complain(text: str) -> None:
     with suppress(OSError):  # the terminal may have gone, and the exit code still counts
+        launch = read_launch()
+        name = "kgcv" if launch.is_first else f"kgcv, process {launch.rank}"
         for line in text.splitlines():
-            click.echo(f"kgcv: {line}", err=True)
+            click.echo(f"{name}: {line}", err=True)
 
 
 def _end_unexpectedly(error: Exception, run: Path | None) -> int:
@@ -110,7 +113,8 @@ def _end_unexpectedly(error: Exception, run: Path | None) -> int:
     },
 )
 @click.version_option(__version__, prog_name="kgcv")
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """From a folder of images and a YAML file to a checked submission.
 
     \b
@@ -126,6 +130,8 @@ def main() -> None:
     Exit codes: 0 done, 1 expected failure, 2 wrong command line or config, 3 a bug, 4 Kaggle, 128 + n stopped
     by signal n, after saving (Ctrl-C 130, SIGTERM 143, SIGHUP 129, SIGUSR1 138).
     """
+    if read_launch().world_size > 1 and context.invoked_subcommand != "train":
+        raise click.UsageError(f"{context.invoked_subcommand} is one process; torchrun is for train")
 
 
 for _command in (

@@ -14,7 +14,8 @@ import click
 
 from kgcv.cli.console import LogFile, PlainReporter, WarningReporter, WhileItLasts
 from kgcv.cli.options import RUN_FOLDER
-from kgcv.events import Broadcast, Event, Reporter, RunStarted, StageDone, StopCheck
+from kgcv.events import Broadcast, Event, Reporter, RunStarted, Silent, StageDone, StopCheck
+from kgcv.launch import read_launch
 
 # Ctrl-C, an orderly end, a closed terminal, and the warning that schedulers of clusters send before they kill.
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
@@ -38,6 +39,9 @@ def open_session(progress: str = "auto") -> Iterator[Session]:
     with ExitStack() as stack:
         display = _open_display(progress, stack)
         should_stop = stack.enter_context(remembered_signals())
+        if not read_launch().is_first:
+            yield Session(Silent(), should_stop)
+            return
         yield Session(Broadcast((WhileItLasts(display), LogFile(), _RunFolder(), _Plots())), should_stop)
 
 

@@ -42,20 +42,28 @@ def train(
     """Train what CONFIG says, stage by stage, into a run folder.
 
     Interrupted (Ctrl-C, SIGTERM, a kill), it goes on where it was: with --resume RUN, or with the same command
-    where that names a --run-dir. On a CPU the result is the same to the bit.
+    where that names a --run-dir. On a CPU the result is the same to the bit. torchrun starts it once for each GPU;
+    the batches of the config are then shared between the processes.
 
     \b
     Examples:
       kgcv train configs/dogs-vs-cats.yaml
       kgcv train configs/planet.yaml --set train.seed=1 --run-dir runs/planet-1
       kgcv train --resume runs/latest
+      torchrun --nproc-per-node 4 -m kgcv train configs/planet.yaml --run-dir runs/planet-4
     """
     with open_session(progress) as session:
+        from kgcv.engine.processes import joined
         from kgcv.recipes.train import train as run_training
 
-        run = _find_run(config_path, run_dir, resume, overrides)
-        result = run_training(run, fold, session.reporter, session.should_stop)
-    print_result(as_json, _as_value(result), _as_text(result))
+        with joined() as processes:
+            if not processes.is_alone and run_dir is None and resume is None:
+                raise click.UsageError("several processes need one folder: name it with --run-dir DIR")
+            with processes.first_alone():
+                run = _find_run(config_path, run_dir, resume, overrides)
+            result = run_training(run, fold, session.reporter, session.should_stop, processes)
+    if processes.is_first:
+        print_result(as_json, _as_value(result), _as_text(result))
 
 
 def _find_run(

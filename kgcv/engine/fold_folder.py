@@ -19,6 +19,8 @@ class FoldFolder:
     """`runs/<name>/fold<i>`: states, best.safetensors, best.json, metrics.jsonl, predictions, encoding.json."""
 
     path: Path
+    is_written: bool = True
+    """False in all processes but the first, which writes for them."""
 
     @property
     def last_state(self) -> Path:
@@ -51,6 +53,8 @@ class FoldFolder:
 
     def write_state(self, state: dict[str, Any], history: list[dict[str, Any]]) -> None:
         """Write the metrics so far, then the state."""
+        if not self.is_written:
+            return
         write_text(self.metrics, "".join(json.dumps(line) + "\n" for line in history))
         save_state(self.last_state, state, self.previous_state)
 
@@ -70,11 +74,14 @@ class FoldFolder:
             state = read_state(self.previous_state)
             reporter.report(Message(f"{error}; going on from the state before it", "warning"))
         # Not to become the state before the next one.
-        self.last_state.unlink(missing_ok=True)
+        if self.is_written:
+            self.last_state.unlink(missing_ok=True)
         return state
 
     def write_best(self, model: Network, card: WeightsCard, scores: dict[str, float]) -> None:
         """Keep `model` as the best so far."""
+        if not self.is_written:
+            return
         save_weights(self.best_weights, model, card)
         write_json(self.path / "best.json", {**asdict(card), "scores": scores})
 
@@ -85,4 +92,6 @@ class FoldFolder:
 
     def write_stage(self, model: Network, card: WeightsCard) -> None:
         """Keep `model` as the weights at the end of its stage."""
+        if not self.is_written:
+            return
         save_weights(self.path / f"stage{card.stage}.safetensors", model, card)

@@ -39,7 +39,7 @@ class Predictor:
         """The weighted mean over views of probabilities (or numbers) for the images `rows`, in their order.
 
         Views are added up as they come, so memory does not grow with them. Views of the same squares are computed
-        from one reading.
+        from one reading. Several processes share the rows between them, and each gets all of the result.
 
         Args:
             rows: `(N,)` int64, rows of the inputs.
@@ -55,10 +55,14 @@ class Predictor:
             OutOfMemoryError: a batch does not fit into the device's memory.
         """
         self.model.eval()
+        processes = self.runtime.processes
         total = np.zeros((len(rows), self.objective.num_classes), dtype=np.float32)
+        mine = slice(processes.launch.rank, None, processes.launch.world_size)
         with explained_memory("while predicting", self.runtime.device, self.batch_size):
             for group in group_by_squares(views):
-                self._add_group(total, rows, [views[index] for index in group], [weights[index] for index in group])
+                chosen = [views[index] for index in group], [weights[index] for index in group]
+                self._add_group(total[mine], rows[mine], *chosen)
+        processes.total(torch.from_numpy(total))  # each has its own rows, and zeros elsewhere
         return total
 
     def _add_group(
@@ -68,7 +72,8 @@ class Predictor:
         requests = (BatchRequest(piece, views[0].changes(piece).offsets) for piece in pieces)
         start = 0
         for piece, batch in zip(pieces, self.inputs.read(requests), strict=True):
-            if (signal := self.should_stop()) is not None:
+            # One of several may not leave while the others wait for its rows.
+            if self.runtime.processes.is_alone and (signal := self.should_stop()) is not None:
                 raise StopRequested(signal, "stopped while predicting; what was finished before is kept")
             for view, weight in zip(views, weights, strict=True):
                 ready = self.inputs.ready(batch, view.changes(piece))

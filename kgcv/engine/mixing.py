@@ -23,20 +23,23 @@ def build_mixup(config: AugmentConfig) -> Mixup | None:
     )
 
 
-def mix(mixup: Mixup, images: Tensor, targets: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
-    """Mix a batch; the last image of an odd batch stays as it is, for it has no partner.
+def mix(
+    mixup: Mixup, images: Tensor, targets: Tensor, num_classes: int, counted: int | None = None
+) -> tuple[Tensor, Tensor]:
+    """Mix a batch, the first image with the last; the last of an odd batch stays as it is, for it has no partner.
 
     Args:
         mixup: from `build_mixup`.
         images: `(B, C, S, S)` float32; changed in place.
         targets: `(B,)` int64, or `(B, num_classes)` float32: tags, or shares of classes.
         num_classes: columns of the targets returned.
+        counted: only this many images are mixed; all of them where it is not given.
 
     Returns:
         The images and `(B, num_classes)` float32: each row is a mean of two, in the shares of their pixels.
     """
     shares = F.one_hot(targets, num_classes).float() if targets.ndim == 1 else targets
-    even = len(images) // 2 * 2
+    even = (len(images) if counted is None else counted) // 2 * 2
     if even == 0:
         return images, shares
     # timm knows only one class an image. Taking each image for a class of its own, it tells which image has which

@@ -30,14 +30,24 @@ class StepPlan:
     """For each batch, what happens to its images."""
     num_images: int
     """Images in all its batches, over all processes."""
+    counted: tuple[int, ...]
+    """For each batch, how many of its images count; the others only keep batch norms company."""
 
     def share(self, rank: int, world_size: int) -> StepPlan:
-        """What process `rank` of `world_size` does of this step: every image falls to one of them."""
-        mine = slice(rank, None, world_size)
+        """What process `rank` of `world_size` does of this step: every image counts in one of them.
+
+        A share of fewer than two images borrows from the batch's first ones, which do not count: over a single image
+        batch norm has no variance, and a process without any would leave the others waiting for its gradients.
+        """
+        if world_size == 1:
+            return self
+        own = [_own_places(len(batch), rank, world_size) for batch in self.positions]
+        used = [np.concatenate([part, np.arange(max(0, 2 - len(part)))]) for part in own]
         return replace(
             self,
-            positions=tuple(batch[mine] for batch in self.positions),
-            changes=tuple(changes.rows(mine) for changes in self.changes),
+            positions=tuple(batch[part] for batch, part in zip(self.positions, used, strict=True)),
+            changes=tuple(changes.rows(part) for changes, part in zip(self.changes, used, strict=True)),
+            counted=tuple(map(len, own)),
         )
 
 
@@ -95,7 +105,8 @@ class StagePlan:
             chosen = range(len(batches))[index * self.accumulate : (index + 1) * self.accumulate]
             positions = tuple(batches[batch] for batch in chosen)
             changes = tuple(NO_CHANGES if drawn is None else self._part(drawn, batch) for batch in chosen)
-            yield StepPlan(index, positions, changes, sum(map(len, positions)))
+            counted = tuple(map(len, positions))
+            yield StepPlan(index, positions, changes, sum(counted), counted)
 
     def _part(self, drawn: Changes, batch: int) -> Changes:
         """The changes of one batch, of those of an epoch."""
@@ -115,6 +126,17 @@ class StagePlan:
         """
         draws = epoch_draws(self.seed, self.index, epoch, self.num_train, NUM_DRAWS)
         return draws if self.chances is not None else draws[order]
+
+
+def _own_places(num_images: int, rank: int, world_size: int) -> np.ndarray:
+    """The places `(n,)` int64 of process `rank` in a batch.
+
+    Those that `mix` pairs, the first with the last and so on, stay together, and are pairs in the share too.
+    """
+    num_pairs = num_images // 2
+    firsts = np.arange(rank, num_pairs, world_size)
+    lone = np.arange(2 * num_pairs, num_images) if rank == num_pairs % world_size else firsts[:0]
+    return np.concatenate([firsts, 2 * num_pairs - 1 - firsts[::-1], lone])
 
 
 def batch_requests(steps: Iterable[StepPlan], rows: np.ndarray) -> Iterator[BatchRequest]:

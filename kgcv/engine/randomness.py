@@ -57,17 +57,20 @@ def number_from(seed: int, purpose: Purpose, *key: int) -> int:
     return int(np.random.SeedSequence([seed, purpose, *key]).generate_state(1)[0])
 
 
-def seed_step(seed: int, stage: int, epoch: int, step: int) -> None:
+def seed_step(seed: int, stage: int, epoch: int, step: int, rank: int = 0) -> None:
     """Set the global generators for one step: dropout draws from torch's, timm's mixup from NumPy's.
+
+    Of several processes each has dropout of its own, and all mix in the same shares.
 
     Where no GPU is in use, `torch.manual_seed` would note a traceback for each kind of device, half a millisecond a
     step.
     """
-    number = number_from(seed, Purpose.STEP, stage, epoch, step)
+    shared = number_from(seed, Purpose.STEP, stage, epoch, step)
+    number = shared if rank == 0 else number_from(seed, Purpose.STEP, stage, epoch, step, rank)
     torch.default_generator.manual_seed(number)
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         torch.cuda.manual_seed_all(number)
-    np.random.seed(number)
+    np.random.seed(shared)
 
 
 @contextmanager

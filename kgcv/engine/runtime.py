@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from kgcv.config.schema import TrainConfig
 from kgcv.data.resize import num_threads
+from kgcv.engine.processes import ALONE, Processes
 from kgcv.errors import ConfigError
 
 # Numbers of the two parameters in glibc's malloc.h.
@@ -33,8 +34,7 @@ class Runtime:
     channels_last: bool
     workers: int
     """Threads that read images."""
-    rank: int = 0
-    world_size: int = 1
+    processes: Processes = ALONE
 
     @contextmanager
     def autocast(self) -> Iterator[None]:
@@ -53,24 +53,26 @@ class Runtime:
         return model.to(memory_format=torch.channels_last) if self.channels_last else model
 
 
-def resolve_runtime(config: TrainConfig, model: nn.Module) -> Runtime:
-    """The runtime that `config` asks for on this machine, for `model`.
+def resolve_runtime(config: TrainConfig, model: nn.Module, processes: Processes = ALONE) -> Runtime:
+    """The runtime that `config` asks for on this machine, for `model`; each of several processes has its own GPU.
 
     Raises:
         ConfigError: the device is not there.
     """
-    device = _find_device(config.device)
+    device = _find_device(config.device, processes)
     if device.type == "cpu":
         keep_freed_memory()
     bfloat16 = config.precision == "bfloat16" or (config.precision == "auto" and has_native_bfloat16(device))
     channels_last = config.channels_last == "yes" or (config.channels_last == "auto" and is_convolutional(model))
-    workers = num_threads(config.workers)
-    return Runtime(device=device, bfloat16=bfloat16, channels_last=channels_last, workers=workers)
+    workers = config.workers or max(1, num_threads(0) // processes.launch.local_world_size)
+    return Runtime(device, bfloat16, channels_last, workers, processes)
 
 
-def _find_device(name: str) -> torch.device:
+def _find_device(name: str, processes: Processes = ALONE) -> torch.device:
+    if name in ("auto", "cuda") and torch.cuda.is_available():
+        return torch.device("cuda") if processes.is_alone else torch.device("cuda", processes.launch.local_rank)
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return torch.device("cpu")
     try:
         device = torch.device(name)
         torch.empty(0, device=device)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from kgcv.engine.plan import StagePlan
+from kgcv.engine.processes import ALONE, Processes
 from kgcv.engine.progress import Progress, debiased
 from kgcv.engine.step import read_loss
 from kgcv.errors import TrainingDivergedError
@@ -32,6 +33,7 @@ class StepLog:
     """Reads the loss of a step when the next one is on its way, so that a GPU never waits for Python."""
 
     reporter: Reporter
+    processes: Processes = ALONE
     unread: _Unread | None = None
 
     def add(self, losses: list[Tensor], num_images: int, lr: float, plan: StagePlan, progress: Progress) -> None:
@@ -59,7 +61,7 @@ class StepLog:
         if self.unread is None:
             return
         done, self.unread = self.unread, None
-        loss = read_loss(done.losses)
+        loss = read_loss(done.losses, self.processes)
         if not math.isfinite(loss):
             raise TrainingDivergedError(
                 f"the loss became {loss} in {plan.place(progress.epoch)}, step {done.step}; "

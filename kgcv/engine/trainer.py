@@ -75,7 +75,7 @@ class Trainer:
     steps: StepLog = field(init=False)
 
     def __post_init__(self) -> None:
-        self.steps = StepLog(self.reporter)
+        self.steps = StepLog(self.reporter, self.runtime.processes)
         self.runtime.place_model(self.model)
         if self.config.ema_decay > 0 and self.ema is None:
             # Warm-up lets the average follow closely at first: 1 - (1 + step)^(-2/3), up to ema_decay.
@@ -143,14 +143,16 @@ class Trainer:
     def _run_epoch(self, plan: StagePlan, stepper: Stepper) -> None:
         """The steps of the current epoch that are still to do."""
         self.model.set_training(plan.frozen_groups, plan.bn_frozen)
-        rank, world_size = self.runtime.rank, self.runtime.world_size
-        steps = [step.share(rank, world_size) for step in plan.steps(self.progress.epoch, self.progress.step)]
+        launch = self.runtime.processes.launch
+        planned = plan.steps(self.progress.epoch, self.progress.step)
+        steps = [step.share(launch.rank, launch.world_size) for step in planned]
         batches = stepper.inputs.read(batch_requests(steps, self.samples.train_rows))
         for step in steps:
             self._take_step(plan, stepper, step, [next(batches) for _ in step.positions])
-            self._stop_if_asked(plan)
             self._save_if_due(plan)
         self.steps.read(plan, self.progress)
+        for module in (self.model, self.model_in_use):
+            self.runtime.processes.share_buffers(module)
 
     def _targets(self, positions: np.ndarray) -> Tensor:
         return torch.from_numpy(self.samples.taught(positions)).to(self.runtime.device)
@@ -160,7 +162,7 @@ class Trainer:
         progress = self.progress
         factor = plan.schedule.lr_factor(progress.stage_steps)
         set_rates(self.optimizer, plan.lrs, factor, plan.schedule.momentum(progress.stage_steps))
-        seed_step(plan.seed, plan.index, progress.epoch, step.index)
+        seed_step(plan.seed, plan.index, progress.epoch, step.index, self.runtime.processes.launch.rank)
         losses = stepper.backward(step, batches, [self._targets(positions) for positions in step.positions])
         clip_gradients(self.model, self.config.clip_norm)
         self.optimizer.step()
@@ -169,14 +171,24 @@ class Trainer:
             self.ema.update(self.model, step=progress.total_steps)
         self.steps.add(losses, step.num_images, plan.lrs[-1] * factor, plan, progress)
 
-    def _stop_if_asked(self, plan: StagePlan) -> None:
-        if (signal := self.should_stop()) is not None:
-            self._save_and_stop(signal, plan)
-
     def _save_if_due(self, plan: StagePlan) -> None:
-        if time.monotonic() - self.saved_at >= 60 * self.config.checkpoint_minutes:
+        """Save where a signal asks for an end, and every so many minutes.
+
+        Raises:
+            StopRequested: a signal did; the state has been saved.
+        """
+        minutes = (time.monotonic() - self.saved_at) / 60
+        signal, is_due = self._agree(minutes >= self.config.checkpoint_minutes)
+        if signal is not None:
+            self._save_and_stop(signal, plan)
+        if is_due:
             self.steps.read(plan, self.progress)
             self.save()
+
+    def _agree(self, is_due: bool) -> tuple[int | None, bool]:
+        """The signal that any process got, and whether any thinks that it is time to save."""
+        signal, due = self.runtime.processes.largest([self.should_stop() or 0, is_due])
+        return signal or None, bool(due)
 
     def _save_and_stop(self, signal: int, plan: StagePlan) -> NoReturn:
         self.steps.read(plan, self.progress)  # what has diverged must not be saved
@@ -212,7 +224,7 @@ class Trainer:
         progress.end_epoch()
         self.save()
         self.reporter.report(event)
-        self._stop_if_asked(plan)
+        self._save_if_due(plan)
 
     def _validate(self, plan: StagePlan, predictor: Predictor) -> tuple[float | None, dict[str, float]]:
         """The loss and every score on the whole validation set; nothing where there is none."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kgcv.config.schema import Config
@@ -11,6 +13,7 @@ from kgcv.data.predictions import Predictions, as_predictions, write_predictions
 from kgcv.data.splits import count_folds, write_split
 from kgcv.engine.fold_folder import FoldFolder
 from kgcv.engine.inference import Predictor
+from kgcv.engine.processes import ALONE, Processes
 from kgcv.engine.trainer import Trainer
 from kgcv.errors import ConfigError, DataError
 from kgcv.events import Message, Reporter, RunStarted, StopCheck
@@ -67,7 +70,9 @@ def _is_finished(run: RunFolder) -> bool:
     return bool(scores) and len(scores["valid"]) == count_folds(run.split_file)
 
 
-def train(run: RunFolder, fold: int | None, reporter: Reporter, should_stop: StopCheck) -> RunResult:
+def train(
+    run: RunFolder, fold: int | None, reporter: Reporter, should_stop: StopCheck, processes: Processes = ALONE
+) -> RunResult:
     """Train what is still to be trained in `run`, from where it stands.
 
     Args:
@@ -75,6 +80,7 @@ def train(run: RunFolder, fold: int | None, reporter: Reporter, should_stop: Sto
         fold: the only fold to train; None trains all.
         reporter: hears what happens.
         should_stop: asked between steps.
+        processes: that train together, on one run folder; the first of them writes.
 
     Raises:
         StopRequested: a signal arrived; the state has been saved.
@@ -83,8 +89,9 @@ def train(run: RunFolder, fold: int | None, reporter: Reporter, should_stop: Sto
     """
     config = run.read_config()
     was_complete = run.predictions("oof").is_file()
-    with only_here(run), noted_session(run):
-        dataset = _open_dataset(run, config, Watch(reporter, should_stop, config.train.workers))
+    with _held(run, processes):
+        with processes.first_alone():
+            dataset = _open_dataset(run, config, Watch(reporter, should_stop, config.train.workers))
         num_folds = dataset.split.num_folds
         if fold is not None and fold >= num_folds:
             raise ConfigError([f"--fold {fold}: the split has folds 0 to {num_folds - 1}"])
@@ -92,13 +99,25 @@ def train(run: RunFolder, fold: int | None, reporter: Reporter, should_stop: Sto
         for number in range(num_folds) if fold is None else [fold]:
             if num_folds > 1:
                 reporter.report(Message(f"fold {number + 1} of {num_folds}"))
-            # Each fold starts from the same weights, so it has a model of its own.
-            bench = set_up(config, dataset, number, reporter, should_stop)
+            with processes.first_alone():
+                # Each fold starts from the same weights, so it has a model of its own.
+                bench = set_up(config, dataset, number, reporter, should_stop, processes)
             results.append(train_fold(bench, run))
-        run.add_scores("valid", {f"fold{result.fold}": result.scores for result in results})
-        if not was_complete:  # else tta may have been here
-            judge_run(run, config)
+        if processes.is_first:
+            run.add_scores("valid", {f"fold{result.fold}": result.scores for result in results})
+            if not was_complete:  # else tta may have been here
+                judge_run(run, config)
     return RunResult(run.path, tuple(results), run.read_scores().get("oof"))
+
+
+@contextmanager
+def _held(run: RunFolder, processes: Processes) -> Iterator[None]:
+    """The run is trained by these processes alone, and the session noted."""
+    if not processes.is_first:
+        yield
+        return
+    with only_here(run), noted_session(run):
+        yield
 
 
 def _open_dataset(run: RunFolder, config: Config, watch: Watch) -> Dataset:
@@ -131,13 +150,16 @@ def judge_run(run: RunFolder, config: Config) -> None:
 
 def train_fold(bench: Workbench, run: RunFolder) -> FoldResult:
     """Train the bench's fold to its end and predict its validation samples with the best weights."""
-    fold, folder = bench.fold, run.fold(bench.fold)
-    bench.feed.keep(folder)
+    fold, processes = bench.fold, bench.runtime.processes
+    folder = replace(run.fold(fold), is_written=processes.is_first)
+    with processes.first_alone():
+        bench.feed.keep(folder)
     trainer = build_trainer(bench, folder)
     if (state := folder.read_state(bench.reporter)) is not None:
         trainer.restore(state)
-    else:
+    elif processes.is_first:
         point_latest(run.path)  # only now, when all that can be wrong before the first step has been seen
+    processes.wait()  # until all have read the state, which the first one is about to write
     plans = [bench.plan(stage) for stage in range(len(bench.config.stages))]
     total = sum(plan.schedule.num_steps for plan in plans)
     bench.reporter.report(RunStarted(run.path, len(plans), total, trainer.progress.total_steps))
@@ -145,8 +167,10 @@ def train_fold(bench: Workbench, run: RunFolder) -> FoldResult:
         _tell_resume(bench.reporter, trainer)
     first_stage = trainer.progress.stage
     for plan in plans[first_stage:]:
-        inputs = bench.stage_inputs(plan)
+        with processes.first_alone():
+            inputs = bench.stage_inputs(plan)
         trainer.fit(plan, inputs, inputs)
+    processes.wait()  # until the first has written the best weights
     if bench.config.split.train_on_all:
         return FoldResult(fold, folder.best_weights, read_card(folder.best_weights), {})
     if first_stage == len(plans) and folder.predictions("valid").is_file():  # finished before; tta may have been here
@@ -188,6 +212,7 @@ def _finish_fold(bench: Workbench, trainer: Trainer) -> FoldResult:
     )
     values, ids = predictor.predict(samples.valid_rows), samples.valid_ids
     predictions = Predictions(tuple(ids), samples.class_names, values, bench.dataset.labels.task)
-    write_predictions(folder.predictions("valid"), predictions)
+    if folder.is_written:
+        write_predictions(folder.predictions("valid"), predictions)
     scores = {metric.name: metric.score(samples.valid_targets, values, ids) for metric in trainer.metrics}
     return FoldResult(bench.fold, folder.best_weights, card, scores)

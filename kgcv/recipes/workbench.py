@@ -12,6 +12,7 @@ from kgcv.config.schema import Config, Task
 from kgcv.engine.fold_folder import FoldFolder
 from kgcv.engine.inputs import Inputs
 from kgcv.engine.plan import StagePlan, plan_stage
+from kgcv.engine.processes import ALONE, Processes
 from kgcv.engine.runtime import Runtime, resolve_runtime
 from kgcv.engine.samples import Samples
 from kgcv.errors import DataError
@@ -119,7 +120,14 @@ class Workbench:
         return self.feed.stage_inputs(plan, np.concatenate([self.train_rows(), self.valid_rows()]))
 
 
-def set_up(config: Config, dataset: Dataset, fold: int, reporter: Reporter, should_stop: StopCheck) -> Workbench:
+def set_up(
+    config: Config,
+    dataset: Dataset,
+    fold: int,
+    reporter: Reporter,
+    should_stop: StopCheck,
+    processes: Processes = ALONE,
+) -> Workbench:
     """Build the model with its starting weights, and whatever stores are missing.
 
     Raises:
@@ -129,21 +137,21 @@ def set_up(config: Config, dataset: Dataset, fold: int, reporter: Reporter, shou
         StopRequested: a signal arrived; finished parts of stores are kept.
     """
     set_up_fold = _set_up_images if dataset.rows is None else _set_up_table
-    model, runtime, feed = set_up_fold(config, dataset, fold, reporter, should_stop)
+    model, runtime, feed = set_up_fold(config, dataset, fold, reporter, should_stop, processes)
     return Workbench(config, dataset, fold, model, runtime, feed, reporter, should_stop)
 
 
 def _set_up_images(
-    config: Config, dataset: Dataset, fold: int, reporter: Reporter, should_stop: StopCheck
+    config: Config, dataset: Dataset, fold: int, reporter: Reporter, should_stop: StopCheck, processes: Processes
 ) -> tuple[Network, Runtime, Feed]:
     model = starting_model(config, build_objective(config, dataset.labels), reporter)
-    runtime = resolve_runtime(config.train, model)
+    runtime = resolve_runtime(config.train, model, processes)
     model = runtime.place_model(model)
     return model, runtime, open_image_feed(config, dataset, model, runtime, reporter, should_stop)
 
 
 def _set_up_table(
-    config: Config, dataset: Dataset, fold: int, reporter: Reporter, should_stop: StopCheck
+    config: Config, dataset: Dataset, fold: int, reporter: Reporter, should_stop: StopCheck, processes: Processes
 ) -> tuple[Network, Runtime, Feed]:
     # pandas is loaded for tables alone.
     from kgcv.data.tables.encode import fit_encoding
@@ -156,5 +164,5 @@ def _set_up_table(
     if learned is not None and objective.log_target:
         learned = np.log(learned)
     model = build_table_model(config, encoding, objective, learned)
-    runtime = resolve_runtime(config.train, model)
+    runtime = resolve_runtime(config.train, model, processes)
     return runtime.place_model(model), runtime, open_table_feed(dataset.rows.frame, encoding, runtime)

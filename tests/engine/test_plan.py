@@ -171,34 +171,42 @@ def test_a_place_counts_from_one():
     assert plan.place(2) == "stage 2/2, epoch 3/4"
 
 
-def test_two_processes_share_each_batch_between_them():
-    """Every image falls to one of them, with the changes it would have had, and counts for the whole step."""
-    plan = plan_of(11, 4, seed=6)
-    for step in plan.steps(0):
-        halves = [step.share(rank, 2) for rank in (0, 1)]
-        assert sorted(seen(halves)) == sorted(seen([step]))
-        assert all(half.num_images == step.num_images for half in halves)
-        for half in halves:
-            offsets = dict(zip(seen([step]), step.changes[0].offsets, strict=True))
-            assert [offsets[position] for position in seen([half])] == half.changes[0].offsets.tolist()
-        np.testing.assert_array_equal(step.share(0, 1).positions[0], step.positions[0])
-
-
-@pytest.mark.parametrize("world_size", [1, 2, 3])
+@pytest.mark.parametrize("world_size", [1, 2, 3, 9])
 def test_processes_share_each_batch_of_a_step(world_size):
+    """Every image counts in one of them, with the changes it would have had, and for the whole step."""
     plan = replace(plan_of(23, 7, accumulate=2), augment=AugmentConfig(preset="top_down"))
     for step in plan.steps(0):
         shares = [step.share(rank, world_size) for rank in range(world_size)]
         for number, (positions, changes) in enumerate(zip(step.positions, step.changes, strict=True)):
-            parts = [share.positions[number] for share in shares]
+            parts = [share.positions[number][: share.counted[number]] for share in shares]
             assert sorted(np.concatenate(parts)) == sorted(positions)
-            assert max(map(len, parts)) - min(map(len, parts)) <= 1
+            assert max(map(len, parts)) - min(map(len, parts)) <= 2
             offsets = dict(zip(positions, changes.offsets, strict=True))
             for share in shares:
                 mine = share.positions[number]
+                assert len(mine) >= 2, "over a single image batch norm has no variance"
                 assert share.changes[number].offsets.tolist() == [offsets[position] for position in mine]
         # The mean loss is over the whole step, whoever computes its parts.
         assert {(share.num_images, share.index) for share in shares} == {(step.num_images, step.index)}
+
+
+@pytest.mark.parametrize("num_images", range(2, 12))
+@pytest.mark.parametrize("world_size", [2, 3])
+def test_pairs_of_mixup_stay_together(num_images, world_size):
+    """What `mix` pairs in the whole batch, place i with place even - 1 - i, it pairs in a share."""
+    (step,) = plan_of(num_images, num_images).steps(0)
+    even = num_images // 2 * 2
+    partner = dict(zip(step.positions[0][:even], step.positions[0][:even][::-1], strict=True))
+    for rank in range(world_size):
+        share = step.share(rank, world_size)
+        mixed = share.positions[0][: share.counted[0] // 2 * 2]
+        assert [partner[position] for position in mixed] == mixed[::-1].tolist()
+
+
+def test_a_process_alone_does_the_whole_step():
+    for step in plan_of(11, 4, seed=6).steps(0):
+        assert step.share(0, 1) is step
+        assert step.counted == tuple(map(len, step.positions))
 
 
 def weighted_plan(chances: list[float], batch_size: int = 4) -> StagePlan:

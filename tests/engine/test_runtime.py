@@ -111,7 +111,7 @@ def test_workers(monkeypatch, asked, cores, expected):
 
 def test_one_process_is_the_only_one():
     found = resolve_runtime(TrainConfig(device="cpu"), LINEAR)
-    assert (found.rank, found.world_size) == (0, 1)
+    assert found.processes.is_alone and found.processes.is_first
 
 
 @pytest.mark.parametrize(("bfloat16", "expected"), [(True, torch.bfloat16), (False, torch.float32)])

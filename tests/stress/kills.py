@@ -1,6 +1,6 @@
 """Stops commands at random moments, runs them again until they are done, and compares every byte of what they leave.
 
-    python -m tests.stress.kills [train resize tta lr-find blend] [--stops 100] [--with KILL TERM INT HUP USR1] [--seed 0]
+    python -m tests.stress.kills [train resize tta lr-find blend] [--stops 100] [--with KILL TERM INT HUP USR1]
 
 Each command is first timed without a stop. Then it is begun anew, in a folder that is as it was, and gets a signal at a
 moment that is uniform over that time; run again it may get another, up to `--in-a-row`, and is then left to finish. It
@@ -36,7 +36,7 @@ model: {name: test_efficientnet, pretrained: false, channels: 1}
 augment: {preset: side_on, mixup: 0.2}
 train: {batch_size: 64, optimizer: adamw, metric: accuracy, ema_decay: 0.99, checkpoint_minutes: 0.005}
 stages:
-  - {image_size: 16, lr: 0.005, frozen: true, precompute: true, cycle_len: 2}
+  - {image_size: 16, lr: 0.005, frozen: true, precompute: true, augment: {preset: none}, cycle_len: 2}
   - {image_size: 24, lr: 0.005, cycle_len: 2}
 tta: {views: flip}
 submission: {format: label}

@@ -1,0 +1,94 @@
+"""Two processes that train one model, over gloo: the same numbers as one process, and nothing written twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kgcv.config.load import dump_config
+from kgcv.config.schema import Config
+from kgcv.data.predictions import read_predictions
+from kgcv.events import Recorder, never_stop
+from kgcv.recipes.run_folder import RunFolder
+from kgcv.recipes.train import start_run, train
+
+pytestmark = pytest.mark.no_cover
+
+
+def torchrun(config: Config, *arguments: str) -> subprocess.CompletedProcess[str]:
+    Path("two.yaml").write_text(dump_config(config))
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = [*launcher, "-m", "kgcv", *arguments]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
+
+
+@pytest.fixture
+def still(competition: Config) -> Config:
+    """Batch norms keep their statistics, or each process would have its own; batches of 5, 5 and 4."""
+    stages = tuple(replace(stage, bn_frozen=True) for stage in competition.stages)
+    # The tests' own network is not known to other processes, and each of them has dropout of its own.
+    model = replace(competition.model, name="test_efficientnet", dropout=(0.0,))
+    return replace(competition, model=model, stages=stages, train=replace(competition.train, batch_size=5))
+
+
+def history(run: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (run / "fold0/metrics.jsonl").read_text().splitlines()]
+
+
+def assert_alike(left: Path, right: Path) -> None:
+    for ours, theirs in zip(history(left), history(right), strict=True):
+        assert ours["train_loss"] == pytest.approx(theirs["train_loss"], rel=1e-4)
+        assert ours["valid_loss"] == pytest.approx(theirs["valid_loss"], rel=1e-4)
+        assert (ours["step"], ours["lr"]) == (theirs["step"], theirs["lr"])
+    first, second = read_predictions(left / "oof.npz"), read_predictions(right / "oof.npz")
+    assert first.ids == second.ids
+    np.testing.assert_allclose(first.values, second.values, atol=1e-4)
+
+
+def test_two_processes_are_one(still: Config, tmp_path: Path) -> None:
+    alone = train(start_run(still, "run", tmp_path / "alone"), None, Recorder(), never_stop).folder
+    done = torchrun(still, "train", "two.yaml", "--run-dir", "both", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["run"] == "both", "one result"
+    assert_alike(alone, tmp_path / "both")
+    assert len((tmp_path / "both/sessions.jsonl").read_text().splitlines()) == 1
+
+
+def test_a_run_of_one_goes_on_with_two_and_back(still: Config, tmp_path: Path) -> None:
+    alone = train(start_run(still, "run", tmp_path / "alone"), None, Recorder(), never_stop).folder
+    run = start_run(still, "run", tmp_path / "run")
+    stop_after(run, epochs=1)
+    done = torchrun(still, "train", "--resume", "run", "--progress", "plain")
+    assert done.returncode == 0, done.stderr
+    assert "going on in run/fold0 at stage 1, epoch 2" in done.stderr.replace(str(tmp_path) + "/", "")
+    assert_alike(alone, run.path)
+
+
+def stop_after(run: RunFolder, epochs: int) -> None:
+    recorder = Recorder()
+
+    def ask() -> int | None:
+        return 15 if str(recorder.events).count("EpochDone(") == epochs else None
+
+    with pytest.raises(Exception, match="stopped and saved"):
+        train(run, None, recorder, ask)
+
+
+def test_several_processes_need_one_folder(still: Config) -> None:
+    done = torchrun(still, "train", "two.yaml")
+    assert done.returncode != 0
+    assert "several processes need one folder: name it with --run-dir DIR" in done.stderr
+
+
+def test_other_commands_are_one_process(still: Config) -> None:
+    done = torchrun(still, "config", "check", "two.yaml")
+    assert "config is one process; torchrun is for train" in done.stderr
