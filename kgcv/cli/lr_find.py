@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from kgcv.cli.console import print_result
-from kgcv.cli.options import config_argument, json_option, progress_option, set_option
+from kgcv.cli.options import config_argument, json_option, offline_option, progress_option, set_option
 from kgcv.cli.session import open_session
 
 
@@ -27,6 +27,7 @@ from kgcv.cli.session import open_session
 @click.option("--end-lr", type=click.FloatRange(min=0, min_open=True), default=10.0, show_default=True)
 @click.option("--steps", type=click.IntRange(min=10), default=100, show_default=True, help="Steps of the sweep.")
 @set_option
+@offline_option
 @progress_option
 @json_option
 def lr_find(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -60,3 +61,19 @@ ledger_option = click.option(
     help="The file with a line for each submission.",
 )
 """The ledger, as `ledger: Path`."""
+
+
+def _forbid_hub(_context: click.Context, _parameter: click.Parameter, is_offline: bool) -> None:
+    if is_offline:
+        os.environ["HF_HUB_OFFLINE"] = "1"  # the hub's client reads it when it is loaded, which is later
+
+
+offline_option = click.option(
+    "--offline",
+    is_flag=True,
+    envvar="KGCV_OFFLINE",
+    expose_value=False,
+    callback=_forbid_hub,
+    help="Open no connection: pretrained weights that are not on this machine yet are an error.",
+)
+"""No hub; nothing is passed on."""

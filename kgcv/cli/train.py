@@ -9,7 +9,7 @@ import click
 
 from kgcv.cli.console import print_result
 from kgcv.cli.lines import format_number
-from kgcv.cli.options import json_option, progress_option, set_option
+from kgcv.cli.options import json_option, offline_option, progress_option, set_option
 from kgcv.cli.session import open_session
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 @click.option("--resume", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Go on with this run.")
 @click.option("--fold", type=click.IntRange(min=0), help="Train this fold only.")
 @set_option
+@offline_option
 @progress_option
 @json_option
 def train(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
@@ -51,7 +52,9 @@ class TrainSourceConfig:
 
 def _trouble_of_pattern(pattern: str) -> str | None:
     try:
-        groups = re.compile(pattern).groupindex
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # of brackets that a later Python may read otherwise
+            groups = re.compile(pattern).groupindex
     except (re.error, OverflowError, RecursionError) as error:
         return f"not a regular expression: {error}"
     return None if "label" in groups else "needs a group named label, such as (?P<label>cat|dog)"

@@ -21,7 +21,7 @@ def _bare(hint: Any) -> Any:
     """`hint` without its bounds and without `| None`."""
     if get_origin(hint) is Annotated:
         return _bare(get_args(hint)[0])
-    if is_union(hint) and types.NoneType in get_args(hint):
+    if types.NoneType in get_args(hint):
         (hint,) = (part for part in get_args(hint) if part is not types.NoneType)
         return _bare(hint)
     return hint
@@ -39,7 +39,7 @@ def is_list(kind: Any) -> bool:
 
 def is_union(kind: Any) -> bool:
     """Whether a type of the schema is one of several sections, which `step` tells apart."""
-    return get_origin(kind) in (Union, types.UnionType)
+    return get_origin(kind) in (Union, types.UnionType) and all(map(is_section, get_args(kind)))
 
 
 def item_type(kind: Any) -> Any:

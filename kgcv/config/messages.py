@@ -59,6 +59,8 @@ def _explained(found: ErrorDetails) -> Iterator[tuple[KeyPath, str]]:
             yield path, f"must be {words} {context[bound]:g}, got {_shown(value)}"
         case kind if kind in _WANTED:
             yield path, _unfit(kind, value)
+        case "batch_size":
+            yield path, f"{found['msg']}, got {_shown(value)}"
         case _:
             yield path, found["msg"]
 

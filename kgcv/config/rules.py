@@ -111,6 +111,17 @@ def _form_of_submission(config: Config) -> Iterator[Finding]:
         yield ("submission", "format"), f"{form} does not fit data.task: {task}; use one of {fitting}"
 
 
+def _batch_size(config: Config) -> Iterator[Finding]:
+    asked = [config.train.batch_size, *(stage.batch_size for stage in config.stages)]
+    total = config.train.total_batch_size
+    if "auto" in asked and total is None:
+        yield ("train", "batch_size"), "auto needs train.total_batch_size, the images of an optimizer step; 64 is usual"
+    if "auto" not in asked and total is not None:
+        yield ("train", "total_batch_size"), "is read with batch_size: auto alone; the total is batch_size * accumulate"
+    if "auto" in asked and config.train.accumulate > 1:
+        yield ("train", "accumulate"), "batch_size: auto adds up as many batches as the total needs; leave it out"
+
+
 def _stage_after_stage(config: Config) -> Iterator[Finding]:
     if config.stages[0].keep_optimizer:
         yield ("stages", 0, "keep_optimizer"), "the first stage has no optimizer to go on with"
@@ -182,6 +193,7 @@ _RULES: tuple[tuple[Callable[[Config], Iterator[Finding]], tuple[str, ...]], ...
     (_stored_channels, ("resize", "model")),
     (_form_of_submission, ("data", "submission")),
     (_stage_after_stage, ("stages",)),
+    (_batch_size, ("stages", "train")),
     (_cycles, ("stages", "train")),
     (_layer_groups, ("stages", "model")),
     (_precompute, ("stages", "augment", "train", "model")),

@@ -10,6 +10,7 @@ from annotated_types import Ge, Le, Lt, MinLen
 from kgcv.config.bounds import (
     STRICT,
     AtLeastOne,
+    BatchSize,
     Count,
     Fraction,
     NonNegative,
@@ -85,8 +86,10 @@ class TrainConfig:
 
     __pydantic_config__ = STRICT
 
-    batch_size: AtLeastOne = 64
-    """Images in a training batch; a stage may have its own."""
+    batch_size: BatchSize = 64
+    """Images in a training batch; a stage may have its own. `auto`: the most that fit into a GPU's memory."""
+    total_batch_size: AtLeastOne | None = None
+    """With `batch_size: auto`, which needs it: images of an optimizer step, over all batches that it adds up."""
     accumulate: AtLeastOne = 1
     """Batches whose gradients are added up to one optimizer step."""
     optimizer: str = "sgd"
@@ -153,7 +156,7 @@ class StageConfig:
     """Side of the square the network sees, in pixels; required for images, and tables have none."""
     lr: Annotated[tuple[Positive, ...], MinLen(1)]
     """Largest learning rate: one for all layer groups, or one each, from the stem to the head."""
-    batch_size: AtLeastOne | None = None
+    batch_size: BatchSize | None = None
     """Overrides `train.batch_size`."""
     frozen: bool = False
     """Train only the head."""

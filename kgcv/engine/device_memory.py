@@ -45,4 +45,5 @@ def explained_memory(doing: str, device: torch.device, batch_size: int) -> Itera
 def _advice(batch_size: int) -> str:
     if batch_size == 1:
         return "; smaller images or a smaller model may fit"
-    return f"; try --set train.batch_size={batch_size // 2}, or train.batch_size=auto"
+    by_hand = f"batch_size: {batch_size // 2} with accumulate: 2"
+    return f"; try train: {by_hand}, or batch_size: auto with total_batch_size: {batch_size}"

@@ -147,23 +147,35 @@ def batch_requests(steps: Iterable[StepPlan], rows: np.ndarray) -> Iterator[Batc
 
 
 def plan_stage(
-    config: Config, index: int, num_train: int, num_groups: int, chances: np.ndarray | None = None
+    config: Config,
+    index: int,
+    num_train: int,
+    num_groups: int,
+    chances: np.ndarray | None = None,
+    fitting: int | None = None,
 ) -> StagePlan:
     """The plan of stage `index` for `num_train` images and a model of `num_groups` layer groups.
 
-    `chances` are those of `StagePlan`.
+    `chances` are those of `StagePlan`. `fitting` is the batch size where the config says `auto`, a divisor of the
+    total; the whole total where it is not known yet.
     """
     stage, train = config.stages[index], config.train
-    batch_size = stage.batch_size or train.batch_size
+    asked, accumulate = stage.batch_size or train.batch_size, train.accumulate
+    if asked == "auto":
+        assert train.total_batch_size is not None, "the config's rules ask for it"
+        batch_size = fitting or train.total_batch_size
+        accumulate = train.total_batch_size // batch_size
+    else:
+        batch_size = asked
     frozen = num_groups - 1 if stage.frozen else (stage.frozen_groups or 0)
-    steps = steps_per_epoch(num_train, batch_size, train.accumulate)
+    steps = steps_per_epoch(num_train, batch_size, accumulate)
     epochs = cycle_epochs(stage)
     return StagePlan(
         index=index,
         num_stages=len(config.stages),
         geometry=_geometry(config, stage.image_size) if config.data.kind == "images" else None,
         batch_size=batch_size,
-        accumulate=train.accumulate,
+        accumulate=accumulate,
         frozen_groups=frozen,
         lrs=stage.lr * num_groups if len(stage.lr) == 1 else stage.lr,
         augment=stage.augment or config.augment,

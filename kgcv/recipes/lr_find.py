@@ -39,7 +39,7 @@ def find_learning_rate(
         raise ConfigError([f"--stage {stage}: the config has stages 0 to {len(config.stages) - 1}"])
     dataset = split_dataset(config, Watch(reporter, should_stop, config.train.workers))
     bench = set_up(config, dataset, 0, reporter, should_stop)
-    plan, samples = bench.plan(stage), bench.samples()
+    plan, samples = bench.plan(stage, bench.fitting_batch_size(stage)), bench.samples()
     finder = LrFinder(bench.model, bench.objective(), config.train, plan, bench.runtime, reporter, should_stop)
     curve = finder.run(bench.stage_inputs(plan), samples, sweep)
     write_text(csv_file, _as_csv(curve))

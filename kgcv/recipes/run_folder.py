@@ -92,6 +92,27 @@ class RunFolder:
         return self.path / ".lock"
 
     @property
+    def batch_sizes_file(self) -> Path:
+        """What `batch_size: auto` has found, by stage; a run goes on with it, for batch norms see the size."""
+        return self.path / "batch_sizes.json"
+
+    def batch_size(self, stage: int, config: Config) -> int:
+        """Images in a batch of a stage, as it was trained.
+
+        Raises:
+            CheckpointError: `batch_size: auto`, and it has not been trained yet.
+        """
+        asked = config.stages[stage].batch_size or config.train.batch_size
+        found = asked if asked != "auto" else self.read_batch_sizes().get(str(stage))
+        if found is None:
+            raise CheckpointError(f"{self.batch_sizes_file}: has no batch size for stage {stage}; train it first")
+        return found
+
+    def read_batch_sizes(self) -> dict[str, int]:
+        """What stands in `batch_sizes.json`."""
+        return read_json(self.batch_sizes_file) if self.batch_sizes_file.is_file() else {}
+
+    @property
     def sessions_file(self) -> Path:
         """One JSON line for each process that trained here to its end or to a stop."""
         return self.path / "sessions.jsonl"

@@ -13,11 +13,12 @@ from kgcv.data.predictions import Predictions, as_predictions, write_predictions
 from kgcv.data.splits import count_folds, write_split
 from kgcv.engine.fold_folder import FoldFolder
 from kgcv.engine.inference import Predictor
+from kgcv.engine.plan import StagePlan
 from kgcv.engine.processes import ALONE, Processes
 from kgcv.engine.trainer import Trainer
 from kgcv.errors import ConfigError, DataError
 from kgcv.events import Message, Reporter, RunStarted, StopCheck
-from kgcv.files import point_latest
+from kgcv.files import point_latest, write_json
 from kgcv.model.checkpoint import WeightsCard, load_weights, read_card
 from kgcv.recipes.dataset import Dataset, reopen_dataset, split_dataset
 from kgcv.recipes.decide import decide_again
@@ -160,7 +161,7 @@ def train_fold(bench: Workbench, run: RunFolder) -> FoldResult:
     elif processes.is_first:
         point_latest(run.path)  # only now, when all that can be wrong before the first step has been seen
     processes.wait()  # until all have read the state, which the first one is about to write
-    plans = [bench.plan(stage) for stage in range(len(bench.config.stages))]
+    plans = _plan_stages(bench, run)
     total = sum(plan.schedule.num_steps for plan in plans)
     bench.reporter.report(RunStarted(run.path, len(plans), total, trainer.progress.total_steps))
     if trainer.progress.total_steps > 0:
@@ -175,7 +176,18 @@ def train_fold(bench: Workbench, run: RunFolder) -> FoldResult:
         return FoldResult(fold, folder.best_weights, read_card(folder.best_weights), {})
     if first_stage == len(plans) and folder.predictions("valid").is_file():  # finished before; tta may have been here
         return FoldResult(fold, folder.best_weights, read_card(folder.best_weights), folder.read_best_scores())
-    return _finish_fold(bench, trainer)
+    return _finish_fold(bench, trainer, run)
+
+
+def _plan_stages(bench: Workbench, run: RunFolder) -> list[StagePlan]:
+    """The plans of all stages; batch sizes that are to be found are found once for the run."""
+    known, processes = run.read_batch_sizes(), bench.runtime.processes
+    processes.wait()  # until all have read what the first is about to write
+    numbers = range(len(bench.config.stages))
+    found = {stage: known.get(str(stage)) or bench.fitting_batch_size(stage) for stage in numbers}
+    if processes.is_first and any(found.values()):
+        write_json(run.batch_sizes_file, {str(stage): size for stage, size in found.items() if size})
+    return [bench.plan(stage, found[stage]) for stage in numbers]
 
 
 def build_trainer(bench: Workbench, folder: FoldFolder) -> Trainer:
@@ -200,13 +212,13 @@ def _tell_resume(reporter: Reporter, trainer: Trainer) -> None:
     reporter.report(Message(f"going on in {trainer.folder.path} at {where}"))
 
 
-def _finish_fold(bench: Workbench, trainer: Trainer) -> FoldResult:
+def _finish_fold(bench: Workbench, trainer: Trainer, run: RunFolder) -> FoldResult:
     """Predict the validation samples with the best weights, images at the size they were validated at."""
     folder, samples = trainer.folder, trainer.samples
     card = read_card(folder.best_weights)
     load_weights(folder.best_weights, bench.model)
     inputs = bench.feed.inputs(card.geometry)
-    batch_size = bench.plan(card.stage).batch_size
+    batch_size = run.batch_size(card.stage, bench.config)
     predictor = Predictor(
         bench.model, trainer.objective, inputs, batch_size, bench.runtime, should_stop=bench.should_stop
     )

@@ -36,6 +36,8 @@ class TrainedModel:
     runtime: Runtime
     encoding: Encoding | None
     """How columns become numbers; None for images."""
+    batch_size: int
+    """Of the stage that the weights are from."""
 
     def image_inputs(self, source: ImageSource) -> Inputs:
         """Images of `source`, whose copies have the shortest edge `card.geometry.edge`."""
@@ -57,8 +59,7 @@ class TrainedModel:
 
     def predictor(self, inputs: Inputs, reporter: Reporter, should_stop: StopCheck) -> Predictor:
         """Predicts samples of `inputs`."""
-        batch_size = self.config.stages[self.card.stage].batch_size or self.config.train.batch_size
-        return Predictor(self.model, self.objective, inputs, batch_size, self.runtime, reporter, should_stop)
+        return Predictor(self.model, self.objective, inputs, self.batch_size, self.runtime, reporter, should_stop)
 
 
 def load_trained(run: RunFolder, fold: int) -> TrainedModel:
@@ -77,7 +78,8 @@ def load_trained(run: RunFolder, fold: int) -> TrainedModel:
     model, encoding = _empty_model(run, fold, config, objective)
     load_weights(weights, model)
     runtime = resolve_runtime(config.train, model)
-    return TrainedModel(config, card, runtime.place_model(model), objective, runtime, encoding)
+    batch_size = run.batch_size(card.stage, config)
+    return TrainedModel(config, card, runtime.place_model(model), objective, runtime, encoding, batch_size)
 
 
 def _empty_model(run: RunFolder, fold: int, config: Config, objective: Objective) -> tuple[Network, Encoding | None]:

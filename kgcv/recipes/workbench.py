@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from kgcv.config.schema import Config, Task
+from kgcv.engine.batch_size import MemoryProbe
 from kgcv.engine.fold_folder import FoldFolder
 from kgcv.engine.inputs import Inputs
 from kgcv.engine.plan import StagePlan, plan_stage
@@ -16,7 +17,7 @@ from kgcv.engine.processes import ALONE, Processes
 from kgcv.engine.runtime import Runtime, resolve_runtime
 from kgcv.engine.samples import Samples
 from kgcv.errors import DataError
-from kgcv.events import Reporter, StopCheck
+from kgcv.events import Message, Reporter, StopCheck
 from kgcv.model.checkpoint import Geometry
 from kgcv.model.heads import Objective
 from kgcv.model.network import Network
@@ -93,11 +94,23 @@ class Workbench:
             return rows
         return np.array([row for row in rows if ids[row] not in left_out], dtype=np.int64)
 
-    def plan(self, stage: int) -> StagePlan:
-        """The plan of a stage."""
+    def plan(self, stage: int, fitting: int | None = None) -> StagePlan:
+        """The plan of a stage; `fitting` is the batch size that `auto` has found."""
         rows = self.train_rows()
         chances = draw_chances(self.config, self.dataset.samples, self.dataset.labels, rows)
-        return plan_stage(self.config, stage, len(rows), self.model.num_groups, chances)
+        return plan_stage(self.config, stage, len(rows), self.model.num_groups, chances, fitting)
+
+    def fitting_batch_size(self, stage: int) -> int | None:
+        """What `batch_size: auto` comes to in a stage on this device; None where the config has a number."""
+        asked = self.config.stages[stage].batch_size or self.config.train.batch_size
+        if asked != "auto":
+            return None
+        plan = self.plan(stage)
+        probe = MemoryProbe(self.model, self.objective(), self.config.train, self.runtime)
+        found = probe.find(plan, self.stage_inputs(plan), self.samples())
+        (smallest,) = self.runtime.processes.largest([-found])
+        self.reporter.report(Message(f"stage {stage + 1}: batches of {-smallest}, for a total of {plan.batch_size}"))
+        return -smallest
 
     def objective(self) -> Objective:
         """Loss and activation, with the weights that the training samples give."""

@@ -197,6 +197,12 @@ def test_keys_that_act_and_values_that_agree_are_accepted(complaints: Complaints
 @pytest.mark.parametrize(
     ("context", "wrong", "problem"),
     [
+        ([], "train.batch_size=auto",
+         "auto needs train.total_batch_size, the images of an optimizer step; 64 is usual"),
+        (["train.batch_size=auto", "train.total_batch_size=96"], "train.accumulate=2",
+         "batch_size: auto adds up as many batches as the total needs; leave it out"),
+        ([], "train.total_batch_size=96",
+         "is read with batch_size: auto alone; the total is batch_size * accumulate"),
         (["split.train_on_all=true"], "train.early_stopping=3",
          "needs a validation score, and split.train_on_all leaves none"),
         (["split.train_on_all=true"], "tta.views=auto",

@@ -135,7 +135,7 @@ BOUNDS: dict[str, tuple[Any, Any, Any, Any]] = {
     "augment.affine_probability": (-0.01, 0, 1, 1.01),
     "augment.mixup": (-0.1, 0, None, None),
     "augment.cutmix": (-0.1, 0, None, None),
-    "train.batch_size": (0, 1, None, None),
+    "train.total_batch_size": (0, 1, None, None),
     "train.accumulate": (0, 1, None, None),
     "train.momentum": (-0.1, 0, 0.999, 1),
     "train.weight_decay": (-0.1, 0, None, None),
@@ -150,7 +150,6 @@ BOUNDS: dict[str, tuple[Any, Any, Any, Any]] = {
     "train.workers": (-1, 0, None, None),
     "stages.0.image_size": (0, 1, None, None),
     "stages.0.lr.0": (0, 1e-9, None, None),
-    "stages.0.batch_size": (0, 1, None, None),
     "stages.0.frozen_groups": (-1, 1, None, None),
     "stages.0.num_cycles": (0, 1, None, None),
     "stages.0.cycle_len": (0, 1, None, None),
@@ -167,6 +166,7 @@ TABLE = [
 ]
 UNBOUNDED = {"rows.predict.0.value", "target.y_range.0"}  # answers, which may be any numbers
 CONTEXT = {
+    "train.total_batch_size": ["train.batch_size=auto"],
     "split.num_folds": ["split.kind=folds"],
     "split.days": [*TABLE, "split.kind=last_days"],
     "split.gap_days": [*TABLE, "split={kind: last_days, days: 9}"],
@@ -238,3 +238,16 @@ def _leaves(section: type[Any] = Config, above: str = "") -> Iterator[tuple[str,
             yield from _leaves(kind, f"{path}.")
         else:
             yield path, kind
+
+
+@pytest.mark.parametrize("key", ["train.batch_size", "stages.0.batch_size"])
+@pytest.mark.parametrize(
+    "value, shown", [("0", "0"), ("-3", "-3"), ("1.5", "1.5"), ("true", "true"), ("Auto", "the text 'Auto'")]
+)
+def test_a_batch_has_at_least_one_image_or_as_many_as_fit(
+    complaints: Complaints, key: str, value: str, shown: str
+) -> None:
+    (line,) = complaints(f"{key}={value}")
+    assert line.endswith(f"{key}: must be a whole number of at least 1, or auto, got {shown}")
+    assert complaints(f"{key}=1") == []
+    assert complaints(f"{key}=auto", "train.total_batch_size=96") == []

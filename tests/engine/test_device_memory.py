@@ -17,7 +17,10 @@ CPU = torch.device("cpu")
     ids=lambda error: type(error).__name__,
 )
 def test_one_line_says_where_and_what_helps(error):
-    line = "^out of memory on cpu in stage 2/3 at 224 px, batches of 64; try --set train.batch_size=32, or .*=auto$"
+    line = (
+        "^out of memory on cpu in stage 2/3 at 224 px, batches of 64; "
+        "try train: batch_size: 32 with accumulate: 2, or batch_size: auto with total_batch_size: 64$"
+    )
     with pytest.raises(OutOfMemoryError, match=line), explained_memory("in stage 2/3 at 224 px", CPU, 64):
         raise error
 
