@@ -130,8 +130,8 @@ def main(context: click.Context) -> None:
     Exit codes: 0 done, 1 expected failure, 2 wrong command line or config, 3 a bug, 4 Kaggle, 128 + n stopped
     by signal n, after saving (Ctrl-C 130, SIGTERM 143, SIGHUP 129, SIGUSR1 138).
     """
-    if read_launch().world_size > 1 and context.invoked_subcommand != "train":
-        raise click.UsageError(f"{context.invoked_subcommand} is one process; torchrun is for train")
+    if read_launch().world_size > 1 and context.invoked_subcommand not in ("train", "tta"):
+        raise click.UsageError(f"{context.invoked_subcommand} is one process; torchrun is for train and tta")
 
 
 for _command in (

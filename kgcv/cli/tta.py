@@ -15,6 +15,7 @@ from kgcv.cli.options import json_option, progress_option, run_argument
 from kgcv.cli.session import Session, open_session
 
 if TYPE_CHECKING:
+    from kgcv.engine.processes import Processes
     from kgcv.recipes.run_folder import RunFolder
     from kgcv.recipes.tta import TtaRequest, TtaResult
     from kgcv.recipes.tta_compare import CompareResult, SetScore
@@ -61,22 +62,36 @@ def tta(
     if compare and (split == "test" or views is not None):
         raise click.UsageError("--compare looks at all views of the validation images: leave out --split and --views")
     with open_session(progress) as session:
+        from kgcv.engine.processes import joined
         from kgcv.recipes.run_folder import RunFolder
         from kgcv.recipes.tta import TtaRequest
+        from kgcv.recipes.tta_samples import help_predict
 
         folder, request = RunFolder(run), TtaRequest(fold, views)
-        value, text = _compare(folder, fold, session) if compare else _predict(folder, split, request, session)
+        with joined() as processes:
+            if not processes.is_first:
+                help_predict(folder, session.reporter, session.should_stop, processes)
+                return
+            if compare:
+                value, text = _compare(folder, fold, session, processes)
+            else:
+                value, text = _predict(folder, split, request, session, processes)
+            processes.tell(None)
     print_result(as_json, value, text)
 
 
 def _predict(
-    run: RunFolder, split: Literal["valid", "test"] | None, request: TtaRequest, session: Session
+    run: RunFolder,
+    split: Literal["valid", "test"] | None,
+    request: TtaRequest,
+    session: Session,
+    processes: Processes,
 ) -> tuple[object, str]:
     """The result as a value and as a text."""
     from kgcv.recipes.tta import parts_of, predict_parts
 
     parts = parts_of(run) if split is None else (split,)
-    results = predict_parts(run, parts, request, session.reporter, session.should_stop)
+    results = predict_parts(run, parts, request, session.reporter, session.should_stop, processes)
     values = [{**asdict(result), "file": str(result.file)} for result in results]
     return values, "\n".join(_as_text(result) for result in results)
 
@@ -92,11 +107,11 @@ def _as_text(result: TtaResult) -> str:
     return "\n".join(lines)
 
 
-def _compare(run: RunFolder, fold: int | None, session: Session) -> tuple[object, str]:
+def _compare(run: RunFolder, fold: int | None, session: Session, processes: Processes) -> tuple[object, str]:
     """The result as a value and as a text."""
     from kgcv.recipes.tta_compare import compare_views
 
-    result = compare_views(run, fold, session.reporter, session.should_stop)
+    result = compare_views(run, fold, session.reporter, session.should_stop, processes)
     return {**asdict(result), "file": str(result.file)}, _comparison_text(result)
 
 

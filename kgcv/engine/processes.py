@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -65,6 +66,17 @@ class Processes:
         found = torch.tensor(values)
         dist.all_reduce(found, dist.ReduceOp.MAX)
         return [int(value) for value in found]
+
+    def tell(self, message: object) -> None:
+        """The first process tells the others, who `hear`; from the others it is nothing."""
+        if self.is_first and not self.is_alone:
+            dist.broadcast_object_list([message], src=0)
+
+    def hear(self) -> Any:
+        """What the first process tells next."""
+        heard = [None]
+        dist.broadcast_object_list(heard, src=0)
+        return heard[0]
 
     def share_buffers(self, module: nn.Module) -> None:
         """Give all processes the first one's buffers of `module`, such as the statistics of its batch norms."""

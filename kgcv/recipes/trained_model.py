@@ -9,6 +9,7 @@ from kgcv.config.schema import Config
 from kgcv.data.images import ImageSource
 from kgcv.engine.inference import Predictor
 from kgcv.engine.inputs import Inputs
+from kgcv.engine.processes import ALONE, Processes
 from kgcv.engine.runtime import Runtime, resolve_runtime
 from kgcv.errors import CheckpointError
 from kgcv.events import Reporter, StopCheck
@@ -62,7 +63,7 @@ class TrainedModel:
         return Predictor(self.model, self.objective, inputs, self.batch_size, self.runtime, reporter, should_stop)
 
 
-def load_trained(run: RunFolder, fold: int) -> TrainedModel:
+def load_trained(run: RunFolder, fold: int, processes: Processes = ALONE) -> TrainedModel:
     """The best weights of a fold of a run.
 
     Raises:
@@ -77,7 +78,7 @@ def load_trained(run: RunFolder, fold: int) -> TrainedModel:
     objective = Objective(card.task, len(card.class_names), is_sigmoid, log_target=config.target.log)
     model, encoding = _empty_model(run, fold, config, objective)
     load_weights(weights, model)
-    runtime = resolve_runtime(config.train, model)
+    runtime = resolve_runtime(config.train, model, processes)
     batch_size = run.batch_size(card.stage, config)
     return TrainedModel(config, card, runtime.place_model(model), objective, runtime, encoding, batch_size)
 

@@ -14,6 +14,7 @@ import numpy as np
 from kgcv.config.schema import Config
 from kgcv.data.predictions import Predictions, read_predictions
 from kgcv.data.splits import count_folds
+from kgcv.engine.processes import ALONE, Processes
 from kgcv.engine.tta import PLAIN, AnyView, build_views, view_weights
 from kgcv.engine.view_choice import weighted_mean
 from kgcv.errors import ConfigError, listed
@@ -67,20 +68,33 @@ def parts_of(run: RunFolder) -> tuple[Part, ...]:
 
 
 def predict_parts(
-    run: RunFolder, parts: Sequence[Part], request: TtaRequest, reporter: Reporter, should_stop: StopCheck
+    run: RunFolder,
+    parts: Sequence[Part],
+    request: TtaRequest,
+    reporter: Reporter,
+    should_stop: StopCheck,
+    processes: Processes = ALONE,
 ) -> tuple[TtaResult, ...]:
     """`run_tta` for each part; warns where the test samples were predicted with other views than thresholds fit."""
-    results = tuple(run_tta(run, part, request, reporter, should_stop) for part in parts)
+    results = tuple(run_tta(run, part, request, reporter, should_stop, processes) for part in parts)
     _warn_of_other_views(run, reporter)
     return results
 
 
-def run_tta(run: RunFolder, part: Part, request: TtaRequest, reporter: Reporter, should_stop: StopCheck) -> TtaResult:
+def run_tta(
+    run: RunFolder,
+    part: Part,
+    request: TtaRequest,
+    reporter: Reporter,
+    should_stop: StopCheck,
+    processes: Processes = ALONE,
+) -> TtaResult:
     """Predict `part` with the best weights of each fold, averaged over views, and write the predictions.
 
     Validation predictions are joined to `oof.npz`, scored, and the decision rule is fitted to them anew; test
     predictions are averaged over the folds to `test.npz`. A fold whose predictions are already made from just these
-    weights, samples and views is not predicted again.
+    weights, samples and views is not predicted again. Of several processes the first runs this, and the others
+    `help_predict`.
 
     Raises:
         ConfigError: no such views or fold, the config names no test samples, or nothing validates.
@@ -89,13 +103,13 @@ def run_tta(run: RunFolder, part: Part, request: TtaRequest, reporter: Reporter,
         StopRequested: a signal arrived; finished folds are kept.
     """
     folds = trained_folds(run, request.fold)
-    samples = open_part(run, part, reporter, should_stop)
+    samples = open_part(run, part, reporter, should_stop, processes)
     config = samples.config
     name = request.views or config.tta.views
     if config.data.kind == "table" and name != "identity":
         raise ConfigError([f"--views {name}: rows of a table have the plain view alone"])
     if name == "auto":
-        name = chosen_views(run, request.fold, reporter, should_stop)
+        name = chosen_views(run, request.fold, reporter, should_stop, processes)
     answers = [_predict_fold(samples.of_fold(fold), name, config) for fold in folds]
     result = TtaResult(part, answers[0].file, folds, answers[0].num_samples, answers[0].unit, answers[0].views)
     joined = _join_valid(run, config, result, answers) if part == "valid" else _join_test(run, result)

@@ -11,6 +11,7 @@ import numpy as np
 from kgcv.config.schema import Config
 from kgcv.data.predictions import Predictions
 from kgcv.data.splits import NUM_PARTS, parts_of_folds
+from kgcv.engine.processes import ALONE, Processes
 from kgcv.engine.tta import NAMED_VIEWS, PLAIN, candidate_sets
 from kgcv.engine.view_choice import GreedyStep, ViewJudge
 from kgcv.errors import ConfigError, DataError, StopRequested
@@ -61,7 +62,9 @@ class CompareResult:
     """What the parts are."""
 
 
-def compare_views(run: RunFolder, fold: int | None, reporter: Reporter, should_stop: StopCheck) -> CompareResult:
+def compare_views(
+    run: RunFolder, fold: int | None, reporter: Reporter, should_stop: StopCheck, processes: Processes = ALONE
+) -> CompareResult:
     """Score sets of views on the validation images and choose the best set; write `tta.json`.
 
     Each view is predicted once and kept in the run folder; a comparison that was cut short goes on from there.
@@ -71,6 +74,7 @@ def compare_views(run: RunFolder, fold: int | None, reporter: Reporter, should_s
         fold: the only fold to look at; None is all of them.
         reporter: hears what happens.
         should_stop: asked between batches and between sets.
+        processes: that predict together; this is for the first of them.
 
     Raises:
         ConfigError: nothing validates, or there is no such fold.
@@ -79,7 +83,7 @@ def compare_views(run: RunFolder, fold: int | None, reporter: Reporter, should_s
         StopRequested: a signal arrived; finished views are kept.
     """
     folds = trained_folds(run, fold)
-    images = open_part(run, "valid", reporter, should_stop)
+    images = open_part(run, "valid", reporter, should_stop, processes)
     if images.config.data.kind == "table":
         raise ConfigError(["--compare: rows of a table have the plain view alone"])
     each = [images.of_fold(number) for number in folds]
@@ -96,7 +100,9 @@ def compare_views(run: RunFolder, fold: int | None, reporter: Reporter, should_s
     return result
 
 
-def chosen_views(run: RunFolder, fold: int | None, reporter: Reporter, should_stop: StopCheck) -> str:
+def chosen_views(
+    run: RunFolder, fold: int | None, reporter: Reporter, should_stop: StopCheck, processes: Processes = ALONE
+) -> str:
     """The greedy best set of `tta.json` in the form of `tta.views`; where it is missing or old, compare first.
 
     Raises:
@@ -106,7 +112,7 @@ def chosen_views(run: RunFolder, fold: int | None, reporter: Reporter, should_st
     views = _noted_choice(run, folds)
     if views is None:
         reporter.report(Message("views: auto: comparing views on the validation images first"))
-        views = compare_views(run, fold, reporter, should_stop).greedy.views
+        views = compare_views(run, fold, reporter, should_stop, processes).greedy.views
     reporter.report(Message(f"views: auto: {', '.join(views)}"))
     return ",".join(views) if len(views) > 1 else "identity"
 

@@ -15,6 +15,7 @@ from kgcv.data.predictions import Predictions, read_predictions
 from kgcv.data.splits import count_folds, read_split
 from kgcv.engine.inference import Predictor
 from kgcv.engine.inputs import Inputs
+from kgcv.engine.processes import ALONE, Processes
 from kgcv.engine.tta import AnyView, View
 from kgcv.errors import CheckpointError, ConfigError, listed
 from kgcv.events import Message, Reporter, StopCheck, TaskDone, TaskStarted
@@ -55,6 +56,15 @@ class Source(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What several processes predict together."""
+
+    part: Part
+    fold: int
+    views: tuple[AnyView, ...]
+
+
 @dataclass(slots=True)
 class FoldSamples:
     """The samples of one part that one fold predicts, N of them."""
@@ -74,6 +84,7 @@ class FoldSamples:
     opened: Opened
     reporter: Reporter
     should_stop: StopCheck
+    processes: Processes = ALONE
     _predictor: Predictor | None = None
 
     @property
@@ -107,8 +118,9 @@ class FoldSamples:
 
     def predict(self, views: Sequence[AnyView]) -> np.ndarray:
         """The sum of the predictions of `views`, `(N, C)` float32; the model is loaded when first needed."""
+        self.processes.tell(Job(self.part, self.fold, tuple(views)))
         if self._predictor is None:
-            trained = load_trained(self.run, self.fold)
+            trained = load_trained(self.run, self.fold, self.processes)
             inputs = self.opened.inputs_for(trained)
             self._predictor = trained.predictor(inputs, self.reporter, self.should_stop)
         return self._predictor.predict(self.rows, views, [1.0] * len(views))
@@ -162,6 +174,7 @@ class PartSamples:
     """`(M,)` int64: where a sample validates, -1 nowhere; used for the validation samples only."""
     reporter: Reporter
     should_stop: StopCheck
+    processes: Processes = ALONE
     _named: set[str] = field(default_factory=set)
     """Unreadable images that a person has been told of."""
 
@@ -190,6 +203,7 @@ class PartSamples:
             opened=opened,
             reporter=self.reporter,
             should_stop=self.should_stop,
+            processes=self.processes,
         )
 
     def _name_unreadable(self, names: Sequence[str]) -> None:
@@ -199,7 +213,9 @@ class PartSamples:
             self._named.update(new)
 
 
-def open_part(run: RunFolder, part: Part, reporter: Reporter, should_stop: StopCheck) -> PartSamples:
+def open_part(
+    run: RunFolder, part: Part, reporter: Reporter, should_stop: StopCheck, processes: Processes = ALONE
+) -> PartSamples:
     """The validation or test samples of `run`.
 
     Raises:
@@ -217,7 +233,21 @@ def open_part(run: RunFolder, part: Part, reporter: Reporter, should_stop: StopC
     source = _open_source(config, part, reporter, should_stop)
     is_test = part == "test"
     folds = np.full(len(source.ids), -1, dtype=np.int64) if is_test else read_split(run.split_file, source.ids).folds
-    return PartSamples(run, config, part, source, folds, reporter, should_stop)
+    return PartSamples(run, config, part, source, folds, reporter, should_stop, processes)
+
+
+def help_predict(run: RunFolder, reporter: Reporter, should_stop: StopCheck, processes: Processes) -> None:
+    """Compute this process's share of whatever the first one predicts with `run`, until that has nothing more.
+
+    The first decides, reads what is there and writes; stores are made by it before it tells of a job.
+    """
+    opened: dict[tuple[Part, int], FoldSamples] = {}
+    while (job := processes.hear()) is not None:
+        key = job.part, job.fold
+        if key not in opened:
+            opened.clear()  # one model at a time
+            opened[key] = open_part(run, job.part, reporter, should_stop, processes).of_fold(job.fold)
+        opened[key].predict(job.views)
 
 
 def _open_source(config: Config, part: Part, reporter: Reporter, should_stop: StopCheck) -> Source:

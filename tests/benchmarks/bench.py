@@ -80,8 +80,8 @@ def run(rows: list[Row], options: argparse.Namespace) -> None:
         result["note"] = row.note(folder)
         print_row(row, result)
         found.append(result)
-    if options.json:
-        options.json.write_text(json.dumps({"machine": machine, "rows": found}, indent=1) + "\n")
+        if options.json:  # anew after each row, for a bench takes an hour and may be cut short
+            options.json.write_text(json.dumps({"machine": machine, "rows": found}, indent=1) + "\n")
 
 
 def measure_row(row: Row, folder: Path, rounds: int) -> dict[str, Any]:
