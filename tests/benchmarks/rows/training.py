@@ -351,15 +351,16 @@ def _tta_row(size: int) -> Row:
     def limit(folder: Path) -> float:
         import torch
 
-        from kgcv.engine.runtime import keep_freed_memory
+        from kgcv.config.schema import TrainConfig
+        from kgcv.engine.runtime import resolve_runtime
 
-        keep_freed_memory()
-        net = build("resnet18").eval().to(memory_format=torch.channels_last)
-        batches = draw_batches(number // 64, size, 64)
-        ready = [images.contiguous(memory_format=torch.channels_last) for images, _ in batches]
+        net = build("resnet18").eval()
+        runtime = resolve_runtime(TrainConfig(), net)
+        net = runtime.place_model(net)
+        ready = [runtime.place(images) for images, _ in draw_batches(number // 64, size, 64)]
 
         def work() -> None:
-            with torch.inference_mode():
+            with torch.inference_mode(), runtime.autocast():
                 for images in ready:
                     for _ in range(8):
                         net(images).softmax(1)
