@@ -30,6 +30,7 @@ data:
   train: {images: train, labels: train.csv, id_column: id, label_columns: [label], suffix: .png}
   test: {images: test, suffix: .png}
   sample_submission: sample_submission.csv
+  task: single
 split: {kind: folds, num_folds: 2}
 resize: {ratio: 1.2, folder: cache}
 model: {name: test_efficientnet, pretrained: false, channels: 1}
