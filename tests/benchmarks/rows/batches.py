@@ -72,6 +72,7 @@ def kgcv_batches(open_source: Callable[[Path], Any], size: int, passes: int, wor
 
     def measure(folder: Path) -> float:
         import numpy as np
+        import torch
 
         from kgcv.config.schema import AugmentConfig
         from kgcv.data.augment import NUM_DRAWS, draw_changes, find_symmetries, turn
@@ -81,6 +82,7 @@ def kgcv_batches(open_source: Callable[[Path], Any], size: int, passes: int, wor
         from kgcv.engine.runtime import keep_freed_memory
 
         keep_freed_memory()  # as every command that trains does
+        torch.set_num_threads(1)  # as for the others: the readers are the threads
         source = open_source(folder)
         number = len(source)
         augment = AugmentConfig(preset="side_on", max_rotate=0, max_lighting=0)
