@@ -34,6 +34,7 @@ from kgcv.engine.progress import Progress
 from kgcv.engine.randomness import preserved_generators, seed_step
 from kgcv.engine.runtime import Runtime
 from kgcv.engine.samples import Samples
+from kgcv.engine.save_pace import SavePace
 from kgcv.engine.step import Stepper
 from kgcv.engine.step_log import StepLog
 from kgcv.errors import CheckpointError, StopRequested, listed
@@ -68,8 +69,7 @@ class Trainer:
     progress: Progress = field(default_factory=Progress)
     ema: ModelEmaV3 | None = None
     optimizer: Optimizer | None = None
-    saved_at: float = field(default_factory=time.monotonic)
-    """When the state was saved last, or this process began; a clock that nobody sets."""
+    saving: SavePace = field(default_factory=SavePace)
     saved_optimizer: dict[str, Any] | None = None
     """Optimizer state read from a checkpoint, or left by the stage before."""
     steps: StepLog = field(init=False)
@@ -177,8 +177,7 @@ class Trainer:
         Raises:
             StopRequested: a signal did; the state has been saved.
         """
-        minutes = (time.monotonic() - self.saved_at) / 60
-        signal, is_due = self._agree(minutes >= self.config.checkpoint_minutes)
+        signal, is_due = self._agree(self.saving.is_due(self.config.checkpoint_minutes))
         if signal is not None:
             self._save_and_stop(signal, plan)
         if is_due:
@@ -222,7 +221,8 @@ class Trainer:
             card = self._card(plan, event.epoch, scores.get(self.metrics[0].name))
             self.folder.write_best(self.model_in_use, card, scores)
         progress.end_epoch()
-        self.save()
+        if self.saving.is_cheap():
+            self.save()
         self.reporter.report(event)
         self._save_if_due(plan)
 
@@ -286,8 +286,8 @@ class Trainer:
             "optimizer": optimizer_state(self.optimizer) if self.optimizer is not None else None,
             "class_names": list(self.samples.class_names),
         }
-        self.folder.write_state(state, self.progress.history)
-        self.saved_at = time.monotonic()
+        with self.saving.measured():
+            self.folder.write_state(state, self.progress.history)
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take up the state that `save` wrote; the run goes on as if it had never stopped.

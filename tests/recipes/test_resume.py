@@ -11,12 +11,15 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 
 from kgcv.config.schema import Config
 from kgcv.data.inspection import Watch
+from kgcv.engine.fold_folder import FoldFolder
 from kgcv.errors import CheckpointError, DataError, StopRequested
 from kgcv.events import EpochDone, Message, Recorder, StepDone, never_stop
 from kgcv.recipes.dataset import split_dataset
@@ -251,6 +254,24 @@ def test_a_state_is_saved_after_so_many_minutes(
     train(run, None, recorder, never_stop)
     assert "stage 1, epoch 1, after step" in str(recorder.events)
     assert outcome(run.path) == outcome(straight.folder)
+
+
+@pytest.mark.parametrize("seconds, num_states", [(0.0, 6), (1000.0, 3)])
+def test_epochs_that_are_short_beside_their_states_go_by_without(
+    competition: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, num_states: int
+) -> None:
+    """Four epochs in two stages: a state each and at the ends of stages; or the first, and the ends of stages."""
+    states, clock, write = [], [0.0], FoldFolder.write_state
+
+    def slow(folder: FoldFolder, state: dict[str, Any], history: list[dict[str, Any]]) -> None:
+        write(folder, state, history)
+        states.append(state)
+        clock[0] += seconds
+
+    monkeypatch.setattr(FoldFolder, "write_state", slow)
+    monkeypatch.setattr("kgcv.engine.save_pace.time", SimpleNamespace(monotonic=lambda: clock[0]))
+    train(start_run(competition, "run", tmp_path / "run"), None, Recorder(), never_stop)
+    assert len(states) == num_states
 
 
 @pytest.mark.parametrize("damage", ["cut", "bit", "gone"])
