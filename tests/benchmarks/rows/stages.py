@@ -20,7 +20,7 @@ RATE, WEIGHT_DECAY = 0.003, 0.01
 CONFIG = """
 data: {{root: {root}, train: {{images: {images}}}}}
 split: {{kind: holdout, valid_fraction: 0.2}}
-resize: {{ratio: 1.3, folder: {root}/cache-stage}}
+resize: {{ratio: 1.3, folder: {cache}}}
 model: {{name: {model}, pretrained: false}}
 augment: {augment}
 train: {{batch_size: 64, optimizer: adamw, metric: accuracy, weight_decay: {decay}}}
@@ -69,7 +69,8 @@ def train_kgcv(folder: Path, **values: object) -> tuple[float, float]:
 
     with tempfile.TemporaryDirectory(dir=folder) as name:
         file = Path(name) / "config.yaml"
-        file.write_text(CONFIG.format(root=folder, decay=WEIGHT_DECAY, **values))
+        # A cache of its own, or the features of the round before would be found there.
+        file.write_text(CONFIG.format(root=folder, cache=Path(name) / "cache", decay=WEIGHT_DECAY, **values))
         config = load_config(file, [])
         resize(config, Silent(), never_stop)
         start = time.perf_counter()
