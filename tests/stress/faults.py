@@ -287,7 +287,7 @@ def no_network(place: Place) -> None:
         *("predict-one run data/test/2000.png", "sample fashion other"),
     )
     for command in commands:
-        line = command_line(command)[: None if "--progress" in command else 3 + len(command.split())]
+        line = command_line(command)
         settings = {**environment(), "PYTHONPATH": paths}
         place.tries += 1
         done = subprocess.run(

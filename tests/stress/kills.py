@@ -58,6 +58,7 @@ class Job:
 
 
 TRAIN = "train config.yaml --run-dir run"
+WITH_PROGRESS = ("train", "resize", "tta", "lr-find")
 JOBS = {
     "train": Job(TRAIN, tuple(f"run/{name}" for name in RUN)),
     "resize": Job("resize config.yaml", ("cache/*/*.packed", "cache/*/*.npz")),
@@ -137,7 +138,8 @@ def prepare(job: Job, folder: Path) -> Path:
 
 
 def command_line(command: str) -> list[str]:
-    return [sys.executable, "-m", "kgcv", *command.split(), *([] if "sample" in command else ["--progress", "none"])]
+    quiet = ["--progress", "none"] if command.split()[0] in WITH_PROGRESS else []
+    return [sys.executable, "-m", "kgcv", *command.split(), *quiet]
 
 
 def environment() -> dict[str, str]:
