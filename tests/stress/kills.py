@@ -138,7 +138,7 @@ def prepare(job: Job, folder: Path) -> Path:
 
 
 def command_line(command: str) -> list[str]:
-    quiet = ["--progress", "none"] if command.split()[0] in WITH_PROGRESS else []
+    quiet = ["--progress", "none"] if command.split(maxsplit=1)[0] in WITH_PROGRESS else []
     return [sys.executable, "-m", "kgcv", *command.split(), *quiet]
 
 
