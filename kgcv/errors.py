@@ -71,9 +71,16 @@ class StopRequested(KgcvError):
         super().__init__(message)
 
 
+def printable(text: str) -> str:
+    """`text` on one line that does nothing to a terminal: line breaks, control codes and stray bytes as escapes."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+
+
 def listed(items: Iterable[str], limit: int = 10) -> str:
     """The first `limit` items, comma-separated, with the count of the rest: ``a, b, ... and 3 more``."""
     everything = list(items)
-    shown = ", ".join(everything[:limit])
+    shown = ", ".join(map(printable, everything[:limit]))
     rest = len(everything) - limit
     return f"{shown}, ... and {rest} more" if rest > 0 else shown

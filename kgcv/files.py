@@ -2,17 +2,49 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
-from kgcv.errors import DataError
+from kgcv.errors import DataError, printable
+
+
+def open_file(path: Path) -> BinaryIO:
+    """The content of a regular file.
+
+    A pipe or a device in its place, which may have no end or never begin, is an error and nobody waits for it.
+
+    Raises:
+        OSError: as `open`, or `path` is neither a file nor a link to one.
+    """
+    stream = open(path, "rb", opener=_open_at_once)  # noqa: SIM115  Path.open takes no opener
+    if stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+        return stream
+    stream.close()
+    raise OSError(errno.EINVAL, "is no regular file", str(path))
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)  # without it a pipe would be waited for
+
+
+def read_text(path: Path) -> str:
+    """The content of a regular UTF-8 file.
+
+    Raises:
+        OSError: as `open_file`.
+        UnicodeDecodeError: it is no UTF-8.
+    """
+    with open_file(path) as stream:
+        return stream.read().decode("utf-8")
 
 
 @contextmanager
@@ -70,11 +102,25 @@ def read_json(path: Path) -> Any:
         DataError: the file is missing or is not JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(read_text(path))
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: is not valid JSON: {error}") from error
+
+
+@contextmanager
+def as_written(path: Path) -> Iterator[None]:
+    """Within it, whatever fails for the content of `path`, which kgcv wrote, is an error that names the file.
+
+    Raises:
+        DataError: a value is missing, or of another kind than kgcv writes.
+    """
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        found = f"{type(error).__name__}: {error}"
+        raise DataError(f"{path}: is not as kgcv writes it ({printable(found)})") from error
 
 
 def hash_json(value: Any) -> str:
@@ -84,7 +130,7 @@ def hash_json(value: Any) -> str:
 
 def hash_file(path: Path) -> str:
     """SHA-256 of the content of `path`, in hexadecimal."""
-    with path.open("rb") as stream:
+    with open_file(path) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 

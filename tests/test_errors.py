@@ -1,7 +1,7 @@
 import pytest
 
 from kgcv import errors
-from kgcv.errors import ConfigError, KgcvError, StopRequested, listed
+from kgcv.errors import ConfigError, KgcvError, StopRequested, listed, printable
 
 
 def test_listed_shows_the_first_and_counts_the_rest():
@@ -10,6 +10,12 @@ def test_listed_shows_the_first_and_counts_the_rest():
     assert listed(str(number) for number in range(10)) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9"
     assert listed(str(number) for number in range(11)) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9, ... and 1 more"
     assert listed("abcd", limit=2) == "a, b, ... and 2 more"
+
+
+def test_what_would_break_a_line_or_colour_a_terminal_is_escaped():
+    assert printable("größer 猫.jpg") == "größer 猫.jpg"
+    assert printable("a\nb\t\x1b[31m\u2028\udcff") == r"a\nb\t\x1b[31m\u2028\udcff"
+    assert listed(["a\nb", "c"]) == r"a\nb, c"
 
 
 def test_a_config_error_has_one_line_a_problem():

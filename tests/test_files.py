@@ -1,12 +1,18 @@
+import os
+from pathlib import Path
+
 import pytest
 
 from kgcv.errors import DataError
 from kgcv.files import (
+    as_written,
     atomic_path,
     hash_file,
     hash_json,
+    open_file,
     point_latest,
     read_json,
+    read_text,
     write_bytes,
     write_json,
     write_text,
@@ -57,6 +63,35 @@ def test_json_that_cannot_be_read_is_named(tmp_path):
     (tmp_path / "a.json").write_text("{")
     with pytest.raises(DataError, match=r"a\.json: is not valid JSON"):
         read_json(tmp_path / "a.json")
+
+
+def test_json_that_is_nested_without_end_is_named(tmp_path):
+    (tmp_path / "a.json").write_text("[" * 100_000)
+    with pytest.raises(DataError, match=r"a\.json: is not valid JSON"):
+        read_json(tmp_path / "a.json")
+
+
+def test_what_kgcv_did_not_write_is_named(tmp_path):
+    for wrong in (lambda: {}["a"], lambda: ()[:1].index(0), lambda: int("x"), lambda: None.a, lambda: 1 + "a"):
+        with (
+            pytest.raises(DataError, match=r"a\.json: is not as kgcv writes it \(\w+Error: "),
+            as_written(tmp_path / "a.json"),
+        ):
+            wrong()
+    with pytest.raises(DataError, match=r"^another$"), as_written(tmp_path / "a.json"):
+        raise DataError("another")
+
+
+def test_only_regular_files_are_opened(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "file").write_text("ä")
+    (tmp_path / "link").symlink_to("file")
+    for path in (tmp_path / "pipe", Path("/dev/zero"), Path("/dev/null")):
+        with pytest.raises(OSError, match="is no regular file"):
+            open_file(path)
+    with pytest.raises(IsADirectoryError):
+        open_file(tmp_path)
+    assert read_text(tmp_path / "link") == "ä"
 
 
 def test_hashes():

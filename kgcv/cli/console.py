@@ -72,7 +72,7 @@ class WarningReporter:
     def report(self, event: Event) -> None:
         """Write `event` if it is a warning."""
         if isinstance(event, Message) and event.level == "warning":
-            self._stream.write(f"warning: {event.text}\n")
+            self._stream.write(f"{Narrator().line(event)}\n")
             self._stream.flush()
 
 

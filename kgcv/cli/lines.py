@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from kgcv.errors import printable
 from kgcv.events import EpochDone, Event, Message, RunStarted, StageStarted, TaskDone, TaskStarted
 
 Clock = Callable[[], float]
@@ -132,7 +133,8 @@ class Narrator:
             case TaskDone():
                 return f"{event.name}: {event.summary or 'done'}"
             case Message():
-                return event.text if event.level == "info" else f"{event.level}: {event.text}"
+                text = "\n".join(map(printable, event.text.split("\n")))
+                return text if event.level == "info" else f"{event.level}: {text}"
         return None
 
     def _start_run(self, event: RunStarted) -> str:

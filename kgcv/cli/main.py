@@ -33,7 +33,7 @@ from kgcv.cli.submit import submit
 from kgcv.cli.summary import summary
 from kgcv.cli.train import train
 from kgcv.cli.tta import tta
-from kgcv.errors import KgcvError
+from kgcv.errors import KgcvError, printable
 from kgcv.launch import read_launch
 
 BUG_EXIT_CODE = 3
@@ -79,8 +79,8 @@ def _complain(text: str) -> None:
     with suppress(OSError):  # the terminal may have gone, and the exit code still counts
         launch = read_launch()
         name = "kgcv" if launch.is_first else f"kgcv, process {launch.rank}"
-        for line in text.splitlines():
-            click.echo(f"{name}: {line}", err=True)
+        for line in text.split("\n"):
+            click.echo(f"{name}: {printable(line)}", err=True)
 
 
 def _end_unexpectedly(error: Exception, run: Path | None) -> int:

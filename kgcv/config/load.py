@@ -21,6 +21,10 @@ from kgcv.config.schema import Config
 from kgcv.config.scopes import Finding, idle_keys
 from kgcv.config.yaml_source import KeyPath, Place, Problem, Source, read_yaml, write_yaml
 from kgcv.errors import ConfigError
+from kgcv.files import open_file
+
+MAX_BYTES = 1 << 20
+"""Of a config file: a thousand times that of a usual one, and read in half a minute."""
 
 # So that the rules can look at the sound sections of a config whose required ones have problems.
 _STAND_INS = {"data": {"root": "."}, "model": {"name": "-"}, "stages": [{"image_size": 1, "lr": [1]}]}
@@ -75,7 +79,11 @@ def _adapter() -> TypeAdapter[Config]:
 
 def _read_text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        with open_file(path) as stream:
+            content = stream.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise ConfigError([f"{path}: is larger than {MAX_BYTES >> 20} MB, which no config is"])
+        return content.decode("utf-8")
     except OSError as error:
         raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from error
     except UnicodeDecodeError as error:

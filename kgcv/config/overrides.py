@@ -18,6 +18,8 @@ def apply_override(source: Source, override: str) -> None:
             sections and the entries of lists.
     """
     place = Place(0, 0, f"--set {override}")
+    if not override.isprintable() and any("\ud800" <= character <= "\udfff" for character in override):
+        raise ConfigError([f"{place}: is not UTF-8 text"])  # what Python makes of other bytes
     key, equals, text = override.partition("=")
     path = tuple(key.strip().split("."))
     if not equals or not all(path):

@@ -32,7 +32,8 @@ import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 from PIL.Image import Resampling, Transpose
 
-from kgcv.errors import DataError
+from kgcv.errors import DataError, printable
+from kgcv.files import open_file
 
 IMAGE_SUFFIXES = frozenset(
     {".bmp", ".gif", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg"}
@@ -180,14 +181,14 @@ def write_jpeg(path: Path, image: np.ndarray, quality: int = JPEG_QUALITY, sync:
 def _opened(path: Path) -> Iterator[Image.Image]:
     try:
         # Not by its path: Pillow would map an uncompressed TIFF, and Pillow 13 garbles turned ones then.
-        with path.open("rb") as stream, Image.open(stream, formats=FORMATS) as image:
+        with open_file(path) as stream, Image.open(stream, formats=FORMATS) as image:
             _check_size(path, image)
             yield image
     except UnidentifiedImageError as error:
         found = "is not an image of a known format" if path.stat().st_size else "the file is empty"
-        raise DataError(f"{path}: {found} ({', '.join(FORMATS)})") from error
+        raise DataError(f"{printable(str(path))}: {found} ({', '.join(FORMATS)})") from error
     except _DAMAGE as error:
-        raise DataError(f"{path}: cannot be decoded: {_reason(error)}") from error
+        raise DataError(f"{printable(str(path))}: cannot be decoded: {_reason(error)}") from error
 
 
 def _reason(error: BaseException) -> str:
@@ -199,7 +200,7 @@ def _check_size(path: Path, image: Image.Image) -> None:
     limit = Image.MAX_IMAGE_PIXELS
     if limit is not None and image.width * image.height > limit:
         found = f"{image.width} x {image.height}"
-        raise DataError(f"{path}: {found} pixels are more than Pillow's limit of {limit}")
+        raise DataError(f"{printable(str(path))}: {found} pixels are more than Pillow's limit of {limit}")
 
 
 def _num_pages(image: Image.Image) -> int:
@@ -247,7 +248,7 @@ def _plain(path: Path, image: Image.Image) -> Image.Image:
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.mode in ("I", "F"):
         kind = "32-bit integers" if image.mode == "I" else "32-bit floats"
-        raise DataError(f"{path}: holds {kind}, whose range is unknown; convert it to 8 or 16 bits")
+        raise DataError(f"{printable(str(path))}: holds {kind}, whose range is unknown; convert it to 8 or 16 bits")
     if image.mode in ("P", "PA", "RGBa"):
         return image.convert("RGBA")
     if image.mode in ("CMYK", "YCbCr", "HSV", "LAB"):
@@ -266,12 +267,14 @@ def _resize(image: Image.Image, size: tuple[int, int]) -> Image.Image:
 def _read_pages(path: Path, image: Image.Image, channels: int, scaling: Scaling | None) -> np.ndarray:
     found = _num_pages(image)
     if found != channels:
-        raise DataError(f"{path}: {channels} channels need exactly {channels} pages, this file has {found}")
+        raise DataError(
+            f"{printable(str(path))}: {channels} channels need exactly {channels} pages, this file has {found}"
+        )
     pages = []
     for page in range(channels):
         image.seek(page)
         pages.append(_pixels(path, image, 1, scaling))
     sizes = sorted({f"{page.shape[1]} x {page.shape[0]}" for page in pages})
     if len(sizes) > 1:
-        raise DataError(f"{path}: its pages have different sizes: {', '.join(sizes)}")
+        raise DataError(f"{printable(str(path))}: its pages have different sizes: {', '.join(sizes)}")
     return np.concatenate(pages, axis=2)

@@ -107,7 +107,7 @@ def _size(path: Path) -> int:
 
 def _hash_end(path: Path) -> tuple[int, bytes]:
     """Size and SHA-256 of the last bytes, which differ even where headers are alike."""
-    descriptor = os.open(path, os.O_RDONLY)  # a stream would cost more than what is read
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a stream would cost more than what is read
     try:
         size = os.fstat(descriptor).st_size
         return size, hashlib.sha256(os.pread(descriptor, _END_BYTES, max(size - _END_BYTES, 0))).digest()

@@ -14,7 +14,7 @@ import numpy as np
 from kgcv.data.images import read_image, write_jpeg
 from kgcv.data.store_notes import ENTRY, ReadImage, StoreNotes
 from kgcv.errors import DataError, listed
-from kgcv.files import read_json, write_json
+from kgcv.files import as_written, read_json, write_json
 
 CHANNELS = (1, 3)
 """Numbers of channels that a JPEG can hold."""
@@ -29,10 +29,12 @@ class JpegTree:
         Raises:
             DataError: the manifest is missing, or a file is missing or has another length.
         """
-        manifest = read_json(_manifest(tree, part))
-        self.notes = StoreNotes.from_json(manifest["notes"])
-        self.entries = np.array([tuple(entry) for _name, *entry in manifest["files"]], ENTRY)
-        self._paths = [tree / name for name, *_entry in manifest["files"]]
+        file = _manifest(tree, part)
+        with as_written(file):
+            manifest = read_json(file)
+            self.notes = StoreNotes.from_json(manifest["notes"])
+            self.entries = np.array([tuple(entry) for _name, *entry in manifest["files"]], ENTRY)
+            self._paths = [tree / name for name, *_entry in manifest["files"]]
         self._channels = channels
         is_wrong = ~_is_there(self._paths, self.entries) & (self.entries["height"] > 0)
         if is_wrong.any():

@@ -18,6 +18,7 @@ import numpy as np
 
 from kgcv.data.store_notes import ENTRY, ReadImage, StoreNotes
 from kgcv.errors import DataError
+from kgcv.files import as_written
 
 MAGIC = b"kgcvpak1"
 _TRAILER = struct.Struct("<QQ8s")
@@ -151,7 +152,10 @@ def _open(path: Path) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
     if start_of_index < 0:
         raise DataError(f"{path}: is damaged; delete it and run `kgcv resize` again")
     entries = content[start_of_index:start_of_json].view(ENTRY)
-    description = json.loads(bytes(content[start_of_json : start_of_json + length]))
+    with as_written(path):
+        description = json.loads(bytes(content[start_of_json : start_of_json + length]))
+        StoreNotes.from_json(description["notes"])
+        int(description["channels"])
     if (entries["place"] + _num_bytes(entries, description["channels"])).max(initial=0) != start_of_index:
         raise DataError(f"{path}: is damaged; delete it and run `kgcv resize` again")
     return content, entries, description

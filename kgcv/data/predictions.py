@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
+import os
+import struct
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast, get_args
+from typing import BinaryIO, cast, get_args
 
 import numpy as np
 
 from kgcv.config.schema import Task
 from kgcv.data.columns import doubled
 from kgcv.data.labels import LabelSet
-from kgcv.errors import DataError, listed
-from kgcv.files import atomic_path
+from kgcv.errors import DataError, listed, printable
+from kgcv.files import atomic_path, open_file
 
 ROUNDING = 1e-6
 """How far a probability may lie outside [0, 1], as means of float32 values do by rounding; it is clipped."""
 
 _KEYS = ("ids", "class_names", "values", "task")
+_KINDS = {"ids": ("U", 1), "class_names": ("U", 1), "values": ("f", 2), "task": ("U", 0)}
+"""NumPy's letter for what each holds, and its number of axes."""
+
+# Whatever NumPy, zipfile and what is below them raise on damage.
+_DAMAGE = (
+    *(OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, RuntimeError, OverflowError, MemoryError),
+    *(SyntaxError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error),
+)
+
+_MAX_BYTES, _MAX_RATIO = 4 << 30, 200
+"""Of what a packed file may unpack to: so much always, more only up to so many times its size. kgcv packs nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +122,15 @@ def write_predictions(path: Path, predictions: Predictions) -> None:
         )
 
 
+def _refuse_bomb(path: Path, stream: BinaryIO) -> None:
+    size = os.fstat(stream.fileno()).st_size
+    with zipfile.ZipFile(stream) as archive:
+        unpacked = sum(member.file_size for member in archive.infolist())
+    stream.seek(0)
+    if unpacked > max(_MAX_BYTES, _MAX_RATIO * size):
+        raise DataError(f"{path}: {size} bytes would unpack to {unpacked}, which no predictions do")
+
+
 def read_predictions(path: Path) -> Predictions:
     """The predictions in `path`.
 
@@ -115,10 +139,16 @@ def read_predictions(path: Path) -> Predictions:
     """
     try:
         # Opened here: np.load leaves a damaged file open.
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
-            content = {key: arrays[key] for key in _KEYS}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path}: cannot be read as predictions: {error}") from error
+        with open_file(path) as stream:
+            _refuse_bomb(path, stream)
+            with np.load(stream, allow_pickle=False) as arrays:
+                content = {key: arrays[key] for key in _KEYS}
+    except _DAMAGE as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise DataError(f"{path}: cannot be read as predictions: {printable(reason)}") from error
+    kinds = {key: (array.dtype.kind, array.ndim) for key, array in content.items()}
+    if kinds != _KINDS:
+        raise DataError(f"{path}: not predictions of kgcv: ids, class names and task must be texts, values float")
     values, task = content["values"], str(content["task"])
     shape = (len(content["ids"]), len(content["class_names"]))
     if values.shape != shape or task not in get_args(Task):

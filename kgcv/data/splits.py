@@ -209,7 +209,7 @@ def _read_column(texts: Sequence[str], column: str) -> Split:
 
 
 def _is_whole(text: str) -> bool:
-    return re.fullmatch(r"-?\d+", text) is not None
+    return re.fullmatch(r"-?[0-9]{1,9}", text) is not None  # more digits than any number of folds has
 
 
 def _numbered(texts: Sequence[str], column: str) -> Split:

@@ -15,7 +15,7 @@ import numpy as np
 
 from kgcv.data.samples import SampleTable
 from kgcv.data.store_notes import Failure, Journal, StoreWriter
-from kgcv.errors import DataError, StopRequested
+from kgcv.errors import DataError, StopRequested, printable
 from kgcv.events import Message, Reporter, StopCheck, TaskAdvanced, TaskDone, TaskStarted
 from kgcv.files import try_lock
 
@@ -85,7 +85,7 @@ class StoreJob:
             try:
                 return writer.prepare(row, path)
             except DataError as error:
-                return Failure(samples.ids[row], str(path), str(error).removeprefix(f"{path}: "))
+                return Failure(samples.ids[row], str(path), str(error).removeprefix(f"{printable(str(path))}: "))
 
         with closing(_in_order(prepare, rows, self.num_threads)) as results:
             yield from results

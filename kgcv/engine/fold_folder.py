@@ -9,7 +9,7 @@ from typing import Any
 
 from kgcv.errors import CheckpointError
 from kgcv.events import Message, Reporter
-from kgcv.files import read_json, write_json, write_text
+from kgcv.files import as_written, read_json, write_json, write_text
 from kgcv.model.checkpoint import WeightsCard, read_state, save_state, save_weights
 from kgcv.model.network import Network
 
@@ -87,8 +87,9 @@ class FoldFolder:
 
     def read_best_scores(self) -> dict[str, float]:
         """The validation scores of the best weights, by metric."""
-        scores: dict[str, float] = read_json(self.path / "best.json")["scores"]
-        return scores
+        file = self.path / "best.json"
+        with as_written(file):
+            return {str(name): float(score) for name, score in read_json(file)["scores"].items()}
 
     def write_stage(self, model: Network, card: WeightsCard) -> None:
         """Keep `model` as the weights at the end of its stage."""

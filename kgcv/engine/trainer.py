@@ -300,6 +300,12 @@ class Trainer:
                 f"{self.folder.last_state}: was trained on the classes {listed(names)}, "
                 f"but the data now have {listed(self.samples.class_names)}"
             )
+        try:
+            self._take_up(state)
+        except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+            raise CheckpointError(f"{self.folder.last_state}: is no state of this training: {error}") from error
+
+    def _take_up(self, state: dict[str, Any]) -> None:
         self.progress = Progress(**state["progress"])
         self.model.load_state_dict(state["model"])
         if self.ema is not None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -74,13 +74,25 @@ def read_card(path: Path) -> WeightsCard:
         CheckpointError: missing, damaged, or not written by kgcv.
     """
     values = _read_notes(path)
-    del values["sha256"]
-    geometry = values["geometry"]
-    typed = {
-        "class_names": tuple(values["class_names"]),
-        "geometry": None if geometry is None else Geometry(**geometry),
-    }
-    return WeightsCard(**{**values, **typed})
+    try:
+        del values["sha256"]
+        geometry = values["geometry"]
+        typed = {
+            "class_names": tuple(values["class_names"]),
+            "geometry": None if geometry is None else Geometry(**geometry),
+        }
+        return _checked(WeightsCard(**{**values, **typed}))
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path}: its card is not as kgcv writes it") from error
+
+
+def _checked(card: WeightsCard) -> WeightsCard:
+    numbers = [card.stage, card.epoch, *(() if card.geometry is None else astuple(card.geometry))]
+    if not all(type(number) is int and number >= 0 for number in numbers):
+        raise ValueError("sizes and places are whole numbers")
+    if card.task not in get_args(Task) or not card.class_names or not all(type(n) is str for n in card.class_names):
+        raise ValueError("there is a task, and classes have names")
+    return card
 
 
 def _read_notes(path: Path) -> dict[str, Any]:
@@ -92,8 +104,12 @@ def _read_notes(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path}: cannot be read as weights: {error}") from error
     if text is None:
         raise CheckpointError(f"{path}: was not written by kgcv")
-    values: dict[str, Any] = json.loads(text)
-    if values.pop("format") != FORMAT:
+    try:
+        values: dict[str, Any] = json.loads(text)
+        found = values.pop("format")
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{path}: its card is not as kgcv writes it") from error
+    if found != FORMAT:
         raise CheckpointError(f"{path}: was written by another version of kgcv")
     return values
 
@@ -108,7 +124,7 @@ def load_weights(path: Path, model: Network) -> None:
         tensors = load_file(path)
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{path}: cannot be read as weights: {error}") from error
-    if _read_notes(path)["sha256"] != _hash_tensors(tensors):
+    if _read_notes(path).get("sha256") != _hash_tensors(tensors):
         raise CheckpointError(f"{path}: is damaged: its tensors are not what was written")
     found = {name: value.shape for name, value in tensors.items()}
     wanted = {name: value.shape for name, value in model.state_dict().items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,13 +55,24 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     try:
         if file.suffix == ".safetensors":
             return load_file(file)
+        _refuse_packed(file)
         content = torch.load(file, map_location="cpu", weights_only=True)
+    except CheckpointError:
+        raise
     except UnpicklingError as error:
         text = "is damaged, or holds more than tensors; it is not loaded, for it could run code"
         raise CheckpointError(f"{file}: {text}") from error
     except Exception as error:  # a damaged file can fail in any of torch's readers
         raise CheckpointError(f"{file}: cannot be read as weights: {_first_line(error)}") from error
     return _tensors(content, file)
+
+
+def _refuse_packed(file: Path) -> None:
+    """A torch file is a zip that packs nothing, so that what it takes in memory is what it takes on the disk."""
+    if zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as archive:
+            if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+                raise CheckpointError(f"{file}: its content is compressed, which torch never does; it is not loaded")
 
 
 def _tensors(content: object, file: Path) -> dict[str, Tensor]:
@@ -70,7 +82,15 @@ def _tensors(content: object, file: Path) -> dict[str, Tensor]:
             content = content[wrapper]
     if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
         raise CheckpointError(f"{file}: is not a mapping of names to tensors")
+    if odd := [str(name) for name, value in content.items() if not _is_plain(value)]:
+        raise CheckpointError(f"{file}: holds tensors without plain numbers on the disk: {listed(odd)}")
     return {str(name).removeprefix("module."): value for name, value in content.items()}
+
+
+def _is_plain(value: Tensor) -> bool:
+    """Whether it has a number for each place, in memory: it is not sparse, quantized, complex or only a shape."""
+    has_numbers = value.layout == torch.strided and value.device.type == "cpu"
+    return has_numbers and not value.is_quantized and not value.is_complex()
 
 
 def adapt_channels(kernel: Tensor, channels: int) -> Tensor:
@@ -142,6 +162,8 @@ def _load(model: VisionModel, tensors: dict[str, Tensor], optional: set[str]) ->
     ]
     if wrong:
         raise CheckpointError(f"the weights do not fit the model: {listed(wrong)}")
+    if strange := [name for name, value in fitting.items() if not torch.isfinite(value).all()]:
+        raise CheckpointError(f"the weights hold NaN or infinity: {listed(strange)}")
     model.load_state_dict(fitting, strict=False)
     return tuple(sorted(optional & tensors.keys()))
 

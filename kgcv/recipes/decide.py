@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kgcv.config.load import load_config
 from kgcv.errors import DataError
-from kgcv.files import read_json
+from kgcv.files import as_written, read_json
 from kgcv.recipes.decision import DecideResult, copy_rule, decide_run
 from kgcv.recipes.run_folder import RunFolder
 
@@ -37,9 +37,13 @@ def decide_again(run: Path) -> None:
         KgcvError: see `decide`.
     """
     file = RunFolder(run).thresholds_file
-    last = read_json(file) if file.is_file() else {}
-    if last.get("like") is None:
-        _fit(run, last.get("overrides", ()))
+    like, overrides = None, ()
+    if file.is_file():
+        with as_written(file):
+            last = read_json(file)
+            like, overrides = last.get("like"), tuple(map(str, last.get("overrides", ())))
+    if like is None:
+        _fit(run, overrides)
 
 
 def _fit(run: Path, overrides: Sequence[str]) -> DecideResult | None:

@@ -12,7 +12,7 @@ from kgcv.config.schema import Config
 from kgcv.data.predictions import Predictions, read_predictions
 from kgcv.data.splits import NUM_PARTS
 from kgcv.errors import DataError, listed
-from kgcv.files import read_json, write_json
+from kgcv.files import as_written, read_json, write_json
 from kgcv.recipes.decision_terms import find_score, plan_decision
 from kgcv.recipes.oof import read_parts
 from kgcv.recipes.run_folder import RunFolder
@@ -94,14 +94,16 @@ def copy_rule(run: Path, other: Path) -> DecideResult:
     folder = RunFolder(run)
     truth = read_predictions(folder.labels_file)
     read_rule(other, truth.class_names)
-    content = read_json(RunFolder(other).thresholds_file)
-    changes = {
-        "exclusive": tuple(map(tuple, content["exclusive"])),
-        "rules": {name: RuleScores(**scores) for name, scores in content["rules"].items()},
-        "like": str(other),
-        "overrides": (),
-    }
-    result = DecideResult(**{**content, **changes})
+    file = RunFolder(other).thresholds_file
+    with as_written(file):
+        content = read_json(file)
+        changes = {
+            "exclusive": tuple(map(tuple, content["exclusive"])),
+            "rules": {name: RuleScores(**scores) for name, scores in content["rules"].items()},
+            "like": str(other),
+            "overrides": (),
+        }
+        result = DecideResult(**{**content, **changes})
     return _write(folder, result)
 
 
@@ -124,7 +126,7 @@ def read_rule(run: Path, class_names: Sequence[str]) -> DecisionRule:
             tuple(tuple(class_names.index(name) for name in group) for group in exclusive),
             bool(content["never_empty"]),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise DataError(f"{file}: is no decision rule; make it again with: kgcv decide {run}") from error
 
 

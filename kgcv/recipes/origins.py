@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kgcv.data.predictions import Predictions, write_predictions
 from kgcv.errors import DataError
-from kgcv.files import hash_file, read_json, write_json
+from kgcv.files import as_written, hash_file, read_json, write_json
 from kgcv.recipes.run_folder import RunFolder
 
 
@@ -42,12 +42,13 @@ def read_origin(file: Path) -> Origin | None:
     if not file.is_file() or not _note_file(file).is_file():
         return None
     try:
-        note = read_json(_note_file(file))
+        with as_written(_note_file(file)):
+            note = read_json(_note_file(file))
+            if note.pop("sha256") != hash_file(file):
+                return None
+            return Origin(**{**note, "views": tuple(note["views"]), "view_weights": tuple(note["view_weights"])})
     except DataError:  # a damaged note tells nothing
         return None
-    if note.pop("sha256") != hash_file(file):
-        return None
-    return Origin(**{**note, "views": tuple(note["views"]), "view_weights": tuple(note["view_weights"])})
 
 
 def is_current(file: Path, origin: Origin) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kgcv.config.load import load_config
-from kgcv.files import read_json
+from kgcv.files import as_written, read_json
 from kgcv.recipes.check_submission import CheckResult
 from kgcv.recipes.run_folder import RunFolder
 from kgcv.recipes.runs import RunSummary, summarize_run
@@ -76,8 +76,9 @@ def _score_text(own: OwnScore) -> str:
 
 def _decided(own: OwnScore, summary: RunSummary, folder: RunFolder) -> OwnScore:
     """With the score of the run's own decision rule; one taken from another run has that run's score."""
-    rule = read_json(folder.thresholds_file)
-    if summary.decided is None or rule.get("like") is not None:
-        return own
-    # Rules are fitted to an F-beta, of which more is better.
-    return replace(own, score=summary.decided, metric=rule.get("metric"), greater_is_better=True)
+    with as_written(folder.thresholds_file):
+        rule = read_json(folder.thresholds_file)
+        if summary.decided is None or rule.get("like") is not None:
+            return own
+        # Rules are fitted to an F-beta, of which more is better.
+        return replace(own, score=summary.decided, metric=rule.get("metric"), greater_is_better=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kgcv.errors import DataError
+from kgcv.files import read_text
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
@@ -18,11 +19,11 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     """
     name = "standard input" if str(path) == "-" else str(path)
     try:
-        text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
+        text = sys.stdin.read() if str(path) == "-" else read_text(path)
         found = json.loads(text)
     except OSError as error:
         raise DataError(f"{name}: cannot be read: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{name}: is no JSON: {error}") from error
     rows = found if isinstance(found, list) else [found]
     if not rows or not all(isinstance(row, dict) for row in rows):

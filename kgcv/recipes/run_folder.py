@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from kgcv.config.load import dump_config, load_config
 from kgcv.config.schema import Config
 from kgcv.errors import CheckpointError, DataError, StopRequested
-from kgcv.files import read_json, remove_unfinished, try_lock, write_json, write_text
+from kgcv.files import as_written, read_json, remove_unfinished, try_lock, write_json, write_text
 
 if TYPE_CHECKING:
     from kgcv.engine.fold_folder import FoldFolder
@@ -102,6 +102,10 @@ class RunFolder:
         Raises:
             CheckpointError: `batch_size: auto`, and it has not been trained yet.
         """
+        if not 0 <= stage < len(config.stages):
+            raise CheckpointError(
+                f"{self.path}: has weights of stage {stage}, and its config {len(config.stages)} stages"
+            )
         asked = config.stages[stage].batch_size or config.train.batch_size
         found = asked if asked != "auto" else self.read_batch_sizes().get(str(stage))
         if found is None:
@@ -110,7 +114,13 @@ class RunFolder:
 
     def read_batch_sizes(self) -> dict[str, int]:
         """What stands in `batch_sizes.json`."""
-        return read_json(self.batch_sizes_file) if self.batch_sizes_file.is_file() else {}
+        if not self.batch_sizes_file.is_file():
+            return {}
+        with as_written(self.batch_sizes_file):
+            found: dict[str, int] = read_json(self.batch_sizes_file)
+            if any(type(size) is not int or size < 1 for size in found.values()):
+                raise ValueError("a size is no whole number")
+        return found
 
     @property
     def sessions_file(self) -> Path:
@@ -119,7 +129,10 @@ class RunFolder:
 
     def read_scores(self) -> dict[str, Any]:
         """What stands in `scores.json`; empty before anything was scored."""
-        return read_json(self.scores_file) if self.scores_file.is_file() else {}
+        if not self.scores_file.is_file():
+            return {}
+        with as_written(self.scores_file):
+            return {name: dict(scores) for name, scores in read_json(self.scores_file).items()}
 
     def add_scores(self, name: str, scores: dict[str, object]) -> None:
         """Note `scores` under `name` in `scores.json`, beside what stands there."""

@@ -15,7 +15,7 @@ from kgcv.config.schema import Task
 from kgcv.config.yaml_source import dotted, read_written_yaml
 from kgcv.data.csv_table import read_csv_table
 from kgcv.errors import CheckpointError, ConfigError, DataError, KgcvError
-from kgcv.files import read_json
+from kgcv.files import as_written, read_json
 from kgcv.recipes.blend_report import BLEND_FILE
 from kgcv.recipes.run_folder import RunFolder
 from kgcv.scoring.metrics import find_metric
@@ -101,7 +101,7 @@ def compare_runs(paths: Sequence[Path]) -> Comparison:
     runs = tuple(summarize_run(path) for path in paths)
     if unreadable := [run for run in runs if run.state == "unreadable"]:
         raise CheckpointError(f"{unreadable[0].path}: {unreadable[0].note}")
-    scores = [_known(RunFolder(path).read_scores().get("oof", {})) for path in paths]
+    scores = [_oof_scores(path) for path in paths]
     configs = [dict(_flat(_read_tree(RunFolder(path)))) for path in paths]
     keys = dict.fromkeys(key for config in configs for key in config)
     values = {key: tuple(config.get(key) for config in configs) for key in keys}
@@ -122,7 +122,7 @@ def summarize_run(path: Path) -> RunSummary:
         return _summarize_blend(run, name) if (path / BLEND_FILE).is_file() else _summarize_training(run, name)
     except KgcvError as error:
         note = str(error)
-    except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError, OSError) as error:
         note = f"its files are not as kgcv writes them: {error!r}"
     return RunSummary(name=name, path=path, state="unreadable", note=note)
 
@@ -186,6 +186,12 @@ def _read_tree(run: RunFolder) -> dict[str, Any]:
     if not isinstance(tree, dict):
         raise CheckpointError("config.yaml: holds no keys")
     return tree
+
+
+def _oof_scores(path: Path) -> dict[str, float]:
+    run = RunFolder(path)
+    with as_written(run.scores_file):
+        return _known(run.read_scores().get("oof", {}))
 
 
 def _known(scores: dict[str, float]) -> dict[str, float]:

@@ -17,7 +17,7 @@ from kgcv.engine.plan import StagePlan
 from kgcv.engine.randomness import Purpose, number_from
 from kgcv.engine.runtime import Runtime
 from kgcv.errors import CheckpointError
-from kgcv.files import read_json, write_json
+from kgcv.files import as_written, read_json, write_json
 from kgcv.model.checkpoint import Geometry
 from kgcv.model.heads import Objective
 from kgcv.model.tabular import TableShape, TabularModel, build_tabular
@@ -131,4 +131,5 @@ def read_encoding(file: Path) -> Encoding:
     """
     if not file.is_file():
         raise CheckpointError(f"{file}: is not there, and without it the weights cannot be used")
-    return Encoding.from_json(read_json(file))
+    with as_written(file):
+        return Encoding.from_json(read_json(file))

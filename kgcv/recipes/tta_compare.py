@@ -16,7 +16,7 @@ from kgcv.engine.tta import NAMED_VIEWS, PLAIN, candidate_sets
 from kgcv.engine.view_choice import GreedyStep, ViewJudge
 from kgcv.errors import ConfigError, DataError, StopRequested
 from kgcv.events import Message, Reporter, StopCheck
-from kgcv.files import hash_file, read_json, write_json
+from kgcv.files import as_written, hash_file, read_json, write_json
 from kgcv.recipes.oof import targets_of
 from kgcv.recipes.run_folder import RunFolder
 from kgcv.recipes.tta_samples import FoldSamples, open_part, trained_folds
@@ -121,10 +121,12 @@ def _noted_choice(run: RunFolder, folds: Sequence[int]) -> tuple[str, ...] | Non
     """The greedy best set of `tta.json`, if it was chosen with the weights and for the metric there are now."""
     if not (file := run.path / "tta.json").is_file():
         return None
-    noted = read_json(file)
+    settings = _settings(run.read_config())
     weights = {str(fold): hash_file(run.fold(fold).best_weights) for fold in folds}
-    is_current = weights.items() <= noted["weights"].items() and noted["settings"] == _settings(run.read_config())
-    return tuple(noted["greedy"]["views"]) if is_current else None
+    with as_written(file):
+        noted = read_json(file)
+        is_current = weights.items() <= noted["weights"].items() and noted["settings"] == settings
+        return tuple(map(str, noted["greedy"]["views"])) if is_current else None
 
 
 def _settings(config: Config) -> dict[str, object]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kgcv.errors import DataError
-from kgcv.files import atomic_path
+from kgcv.files import as_written, atomic_path
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,16 +31,17 @@ def draw_metrics(fold_folder: Path) -> list[Path]:
         DataError: there is no epoch to draw.
     """
     source = fold_folder / "metrics.jsonl"
-    rows = [json.loads(line) for line in source.read_text(encoding="utf-8").splitlines()]
-    if not rows:
-        raise DataError(f"{source}: holds no epoch, so there is nothing to draw")
-    # The competition's metric comes first.
-    metric = next(iter(rows[0]["scores"]))
-    drawings: dict[str, tuple[str, dict[str, list[float]]]] = {
-        "loss": ("loss", {key: [row[f"{key}_loss"] for row in rows] for key in ("train", "valid")}),
-        "metric": (metric, {metric: [row["scores"][metric] for row in rows]}),
-        "lr": ("learning rate", {"lr": [row["lr"] for row in rows]}),
-    }
+    with as_written(source):
+        rows = [json.loads(line) for line in source.read_text(encoding="utf-8").splitlines()]
+        if not rows:
+            raise DataError(f"{source}: holds no epoch, so there is nothing to draw")
+        # The competition's metric comes first.
+        metric = next(iter(rows[0]["scores"]))
+        drawings: dict[str, tuple[str, dict[str, list[float]]]] = {
+            "loss": ("loss", {key: [row[f"{key}_loss"] for row in rows] for key in ("train", "valid")}),
+            "metric": (metric, {metric: [row["scores"][metric] for row in rows]}),
+            "lr": ("learning rate", {"lr": [row["lr"] for row in rows]}),
+        }
     paths = []
     for name, (label, series) in drawings.items():
         path = fold_folder.parent / "plots" / f"{fold_folder.name}_{name}.png"

@@ -16,8 +16,9 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from kgcv.data.columns import doubled
+from kgcv.data.csv_table import not_utf8, separator_hint
 from kgcv.errors import SubmissionError, listed
-from kgcv.files import atomic_path
+from kgcv.files import atomic_path, open_file
 
 GZIP_MARK = b"\x1f\x8b"  # RFC 1952
 # What Python alone takes for a part of a number; with digits of other scripts, which are not ASCII.
@@ -59,7 +60,8 @@ def read_table(path: Path) -> Submission:
 
 def _read_content(path: Path) -> bytes:
     try:
-        content = path.read_bytes()
+        with open_file(path) as stream:
+            content = stream.read()
         return gzip.decompress(content) if content.startswith(GZIP_MARK) else content
     except (OSError, EOFError, zlib.error) as error:
         raise _unreadable(path, error) from error
@@ -70,17 +72,21 @@ def _parse(content: bytes, path: Path) -> Submission:
         # Decoded piece by piece: StringIO would hold four bytes a character.
         text = io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", newline="")
         lines = csv.reader(text, strict=True)
-        header = tuple(next(lines, ()))
+        header = tuple(next(filter(None, lines), ()))
         cells = _cells_of(lines, len(header), path) if len(header) > 1 else []
-    except (UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError as error:
+        raise SubmissionError(not_utf8(path)) from error
+    except csv.Error as error:
         raise _unreadable(path, error) from error
+    if hint := separator_hint(header):
+        raise SubmissionError(f"{path}: {hint}")
     if not cells:
-        raise SubmissionError(f"{path}: needs a header, a row, an id column and another column{_cell_hint(header)}")
+        raise SubmissionError(f"{path}: needs a header, a row, an id column and another column")
     return Submission(header, tuple(tuple(cells[place :: len(header)]) for place in range(len(header))))
 
 
 def _cells_of(lines: Iterable[list[str]], width: int, path: Path) -> list[str]:
-    """The cells of all rows, one after the other: so no object lives on for each row.
+    """The cells of all rows, one after the other: so no object lives on for each row. Empty lines are no rows.
 
     Raises:
         SubmissionError: a row has another number of cells than `width`.
@@ -88,6 +94,8 @@ def _cells_of(lines: Iterable[list[str]], width: int, path: Path) -> list[str]:
     cells: list[str] = []
     for number, row in enumerate(lines, start=2):
         if len(row) != width:
+            if not "".join(row).strip():
+                continue
             raise SubmissionError(f"{path}: row {number} has {len(row)} cells, the header {width}")
         cells += row
     return cells
@@ -233,15 +241,10 @@ def _is_for_python_alone(text: str) -> bool:
     return not text.isascii() or any(mark in text for mark in _PYTHON_ONLY)
 
 
-def _cell_hint(header: Sequence[str]) -> str:
-    """What stands between the cells, where it is not commas."""
-    line = header[0] if len(header) == 1 else ""
-    found = next((repr(mark) for mark in (";", "\t", "|") if mark in line), None)
-    return f"; its cells are separated by {found}, and Kaggle reads commas" if found else ""
-
-
 def _suffix_hint(missing: list[str], extra: list[str]) -> str:
-    """What to do when ids differ by nothing but a file suffix."""
+    """What to do when ids differ by nothing but a file suffix, or spaces."""
+    if set(extra) & {id_.strip() for id_ in missing}:
+        return f"; the sample's ids have spaces around them, such as {missing[0]!r}: take these out"
     if set(missing) & {_stem(id_) for id_ in extra}:
         suffix = PurePosixPath(extra[0]).suffix
         return f"; the sample's ids have no {suffix!r}: set data.test.suffix to {suffix!r} and predict again"

@@ -213,6 +213,7 @@ def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
     for path, problem in [
         (tmp_path / "missing.yaml", "cannot be read: No such file or directory"),
         (tmp_path, "cannot be read: Is a directory"),
+        (Path("/dev/zero"), "cannot be read: is no regular file"),
     ]:
         with pytest.raises(ConfigError, match=f"^{re.escape(str(path))}: {problem}$"):
             load_config(path)

@@ -19,6 +19,12 @@ stages:
 """
 
 
+def test_an_override_that_is_not_utf8_is_refused(complaints: Complaints) -> None:
+    # Python hands such bytes of a command line on as halves of characters.
+    for override in ("train.\udcff=1", "competition=\udcff"):
+        assert complaints(override, text=FULL) == [f"--set {override}: is not UTF-8 text"]
+
+
 @pytest.mark.parametrize(
     ("override", "look", "value"),
     [

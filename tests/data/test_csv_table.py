@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,10 @@ def test_a_missing_column_names_those_there_are(tmp_path: Path) -> None:
         (b"id,label\n1\n", ":2: 1 fields, but the header has 2"),
         (b"id,label\n1,caf\xe9\n", ": is not UTF-8 text; save it as UTF-8"),
         (b'id,label\n1,"cat\n', ":2: is not valid CSV: unexpected end of data"),
+        ("id,label\n1,cat\n".encode("utf-16"), ": is not UTF-8 text; save it as UTF-8"),
+        (b"id;label\n1;cat\n", ": its cells are separated by ';'; save it with commas between them"),
+        (b"id\tlabel\n1\tcat\n", r": its cells are separated by '\t'; save it with commas between them"),
+        (b"sep=;\nid;label\n1;0,5\n", ": its cells are separated by ';'; save it with commas between them"),
     ],
 )
 def test_a_damaged_file_is_refused_with_its_line(tmp_path: Path, content: bytes, message: str) -> None:
@@ -84,3 +89,18 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_a_damaged_archive_is_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(DataError, match=r"t\.csv\.gz: cannot be read: \w+"):
         read_csv_table(write(tmp_path / "t.csv.gz", content))
+
+
+def test_a_pipe_and_a_device_are_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "t.csv")
+    for path in (tmp_path / "t.csv", Path("/dev/zero")):
+        with pytest.raises(DataError) as caught:
+            read_csv_table(path)
+        assert str(caught.value) == f"{path}: cannot be read: is no regular file"
+
+
+def test_equal_cells_of_a_column_are_one_text_in_memory(tmp_path: Path) -> None:
+    rows = "".join(f"{number},class {number % 3}\n" for number in range(12_000))
+    table = read_csv_table(write(tmp_path / "t.csv", f"id,label\n{rows}".encode()))
+    assert len({id(cell) for cell in table.column("label")}) == 3
+    assert table.column("id") == tuple(map(str, range(12_000)))  # more than are remembered

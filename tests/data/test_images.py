@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -302,6 +303,17 @@ class TestBadFiles:
         (tmp_path / "a.jpg").touch()
         with pytest.raises(DataError, match=r"a\.jpg: the file is empty"):
             read_image(tmp_path / "a.jpg", 3)
+
+    def test_a_pipe_is_refused_at_once(self, tmp_path):
+        os.mkfifo(tmp_path / "a.jpg")
+        with pytest.raises(DataError, match=r"a\.jpg: cannot be decoded: is no regular file$"):
+            read_image(tmp_path / "a.jpg", 3)
+
+    def test_an_odd_name_makes_no_second_line(self, tmp_path):
+        (tmp_path / "new\nline\x1b[31m.jpg").write_bytes(b"no image")
+        with pytest.raises(DataError) as caught:
+            read_image(tmp_path / "new\nline\x1b[31m.jpg", 3)
+        assert str(caught.value).startswith(rf"{tmp_path}/new\nline\x1b[31m.jpg: is not an image")
 
     def test_no_image(self, tmp_path):
         (tmp_path / "a.jpg").write_text("<html>not found</html>")

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from kgcv.data import predictions
 from kgcv.data.predictions import Predictions, read_predictions, write_predictions
 from kgcv.errors import DataError
 
@@ -58,6 +59,39 @@ def test_arrays_that_do_not_belong_together_are_refused(tmp_path, change):
     arrays = {"ids": ["a", "b"], "class_names": ["x"], "values": np.zeros((2, 1)), "task": "single", **change}
     np.savez(path, **arrays)
     with pytest.raises(DataError, match="not predictions of kgcv"):
+        read_predictions(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"ids": [1, 2]},
+        {"class_names": [0]},
+        {"values": [["x"], ["y"]]},
+        {"values": [[1j], [1j]]},
+        {"task": 3},
+        {"ids": "a"},
+    ],
+)
+def test_arrays_of_another_kind_are_refused(tmp_path, change):
+    path = tmp_path / "test.npz"
+    arrays = {"ids": ["a", "b"], "class_names": ["x"], "values": np.zeros((2, 1)), "task": "single", **change}
+    np.savez(path, **arrays)
+    with pytest.raises(DataError, match="ids, class names and task must be texts, values float"):
+        read_predictions(path)
+
+
+def test_one_array_alone_is_no_predictions(tmp_path):
+    np.save(tmp_path / "test.npy", np.zeros(3))
+    with pytest.raises(DataError, match=r"test\.npy: cannot be read as predictions"):
+        read_predictions(tmp_path / "test.npy")
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
+    path = tmp_path / "test.npz"
+    monkeypatch.setattr(predictions, "_MAX_BYTES", 100_000)
+    np.savez_compressed(path, ids=["a"], class_names=["x"], values=np.zeros((1, 1_000_000)), task="single")
+    with pytest.raises(DataError, match=r"test\.npz: \d+ bytes would unpack to 8\d{6}, which no predictions do"):
         read_predictions(path)
 
 

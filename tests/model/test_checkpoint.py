@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import json
 from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from kgcv.config.schema import ModelConfig
@@ -87,6 +89,26 @@ def test_a_failed_write_leaves_the_older_file_and_no_other(tmp_path, monkeypatch
 def test_weights_of_another_program_have_no_card(tmp_path, metadata):
     save_file({"a": torch.zeros(2)}, tmp_path / "w.safetensors", metadata=metadata)
     with pytest.raises(CheckpointError, match=r"w\.safetensors: was not written by kgcv"):
+        read_card(tmp_path / "w.safetensors")
+
+
+@pytest.mark.parametrize(
+    "card", ["", "[]", "1", "[" * 100_000, '{"format": 3}', '{"format": 3, "sha256": "", "geometry": 1}']
+)
+def test_a_card_that_somebody_made_up_is_refused(tmp_path, card):
+    save_file({"a": torch.zeros(2)}, tmp_path / "w.safetensors", metadata={"kgcv": card})
+    with pytest.raises(CheckpointError, match=r"w\.safetensors: its card is not as kgcv writes it"):
+        read_card(tmp_path / "w.safetensors")
+
+
+@pytest.mark.parametrize(
+    "change", [{"stage": "0"}, {"stage": -1}, {"task": "guess"}, {"class_names": [1, 2]}, {"x": 1}]
+)
+def test_a_card_with_a_wrong_value_is_refused(weights, tmp_path, change):
+    with safe_open(weights, framework="pt") as content:
+        card = {**json.loads(content.metadata()["kgcv"]), **change}
+    save_file({"a": torch.zeros(2)}, tmp_path / "w.safetensors", metadata={"kgcv": json.dumps(card)})
+    with pytest.raises(CheckpointError, match=r"w\.safetensors: its card is not as kgcv writes it"):
         read_card(tmp_path / "w.safetensors")
 
 

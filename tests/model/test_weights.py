@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -253,6 +254,36 @@ def test_a_file_without_named_tensors_is_refused(tmp_path, content):
     torch.save(content, tmp_path / "w.pth")
     with pytest.raises(CheckpointError, match=r"w\.pth: is not a mapping of names to tensors"):
         read_weights(tmp_path / "w.pth")
+
+
+@pytest.mark.parametrize("kind", ["meta", "sparse", "complex"])
+def test_tensors_that_are_no_plain_numbers_are_refused(tmp_path, kind):
+    value = torch.ones(2, 2)
+    strange = {"meta": value.to("meta"), "sparse": value.to_sparse(), "complex": value.to(torch.complex64)}[kind]
+    torch.save({"good": value, "strange": strange}, tmp_path / "w.pth")
+    with pytest.raises(CheckpointError, match=r"w\.pth: holds tensors without plain numbers on the disk: strange$"):
+        read_weights(tmp_path / "w.pth")
+
+
+def test_a_file_that_unpacks_to_more_than_its_size_is_refused(tmp_path):
+    torch.save({"a": torch.zeros(100_000)}, tmp_path / "w.pth")
+    with (
+        zipfile.ZipFile(tmp_path / "w.pth") as plain,
+        zipfile.ZipFile(tmp_path / "p.pth", "w", zipfile.ZIP_DEFLATED) as packed,
+    ):
+        for name in plain.namelist():
+            packed.writestr(name, plain.read(name))
+    with pytest.raises(CheckpointError, match=r"p\.pth: its content is compressed, which torch never does"):
+        read_weights(tmp_path / "p.pth")
+
+
+@pytest.mark.parametrize("value", [torch.nan, -torch.inf])
+def test_weights_that_are_not_finite_are_named(tmp_path, value):
+    tensors = model_of(config_of()).state_dict()
+    tensors[FIRST_CONV].view(-1)[0] = value
+    config = config_of(write(tmp_path / "w.safetensors", tensors))
+    with pytest.raises(CheckpointError, match=rf"the weights hold NaN or infinity: {FIRST_CONV}$"):
+        load_starting_weights(model_of(config), config)
 
 
 def test_no_weights_asked_for_leaves_the_random_ones():

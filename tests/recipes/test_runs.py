@@ -157,7 +157,7 @@ def test_foreign_and_damaged_folders_are_listed_with_a_note(tmp_path):
         "no-model": ("config.yaml", "model: 3", "its files are not as kgcv writes them: TypeError"),
         "no-text": ("config.yaml", b"\xff", "its files are not as kgcv writes them: UnicodeDecodeError"),
         "no-json": ("scores.json", "{", "scores.json: is not valid JSON"),
-        "no-scores": ("scores.json", '{"oof": 3}', "its files are not as kgcv writes them: AttributeError"),
+        "no-scores": ("scores.json", '{"oof": 3}', "scores.json: is not as kgcv writes it (TypeError"),
         "no-session": ("sessions.jsonl", "3\n", "its files are not as kgcv writes them: TypeError"),
         "no-blend": ("blend.json", "{}", "its files are not as kgcv writes them: KeyError"),
     }

@@ -3,9 +3,10 @@
     python -m tests.stress.images [--folder FOLDER]
 
 Each file is read in this process, within a limit of memory and seconds: it must give pixels or a DataError that names
-it. Then all of them lie among good training images, where `kgcv resize` must name every bad one in one error, and
-among good test images, where the predictions of the good ones must stay as they were. Prints a table; exit 1 if
-anything is wrong.
+it. Then, with each kind of store, all of them lie among good training images and among good validation images, where
+`kgcv resize` must count every bad one in one error and `--skip-bad` must list exactly these, and among good test
+images, where the error must name a bad one and the predictions of the good ones must stay as they were. Without a
+store training and prediction must name a bad image and end. Prints a table; exit 1 if anything is wrong.
 """
 
 from __future__ import annotations
@@ -28,14 +29,16 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from kgcv.errors import printable
+
 GIB = 1 << 30
 MEMORY, SECONDS = 3 * GIB, 10.0
 """Most address space beyond what the imports take, and most time, for one file."""
 
 CONFIG = """
 data: {root: data, train: {images: train}, test: {images: [test]}, sample_submission: sample.csv}
-split: {kind: holdout, valid_fraction: 0.25}
-resize: {ratio: 1, folder: cache}
+split: {kind: folder, folder: valid, allow_twins: true}
+resize: {ratio: 1, folder: cache, store: STORE}
 model: {name: test_efficientnet, pretrained: false}
 train: {batch_size: 8, precision: float32}
 stages: [{image_size: 32, lr: 0.01}]
@@ -54,9 +57,13 @@ def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
     return stream.getvalue()
 
 
-def corpus() -> dict[str, bytes]:
-    """File names and contents: at least 300."""
-    files: dict[str, bytes] = {}
+Files = dict[str, bytes | None]
+"""Names and contents; None is a named pipe, which nobody writes to."""
+
+
+def corpus() -> Files:
+    """At least 300 files."""
+    files: Files = {"pipe.jpg": None}
     for part in (cut_files(), flipped_files(), odd_kinds(), bombs(), odd_names()):
         for name, content in part:
             assert name not in files, name
@@ -204,6 +211,7 @@ def odd_names() -> Iterator[tuple[str, bytes]]:
     )
     for name in names:
         yield f"{name}.jpg", content
+        yield f"bad {name[:200]}.jpg", b"no image"
     yield "UPPER.JPG", content
     yield "dots.in.name.jpeg", content
 
@@ -228,7 +236,7 @@ def read_each(folder: Path) -> tuple[dict[str, bool], list[str]]:
                 faults.append(f"{path.name!r}: gives {pixels.dtype} {pixels.shape}")
         except DataError as error:
             readable[path.name] = False
-            if str(path) not in str(error) or "\n" in str(error).replace(str(path), ""):
+            if printable(str(path)) not in str(error) or "\n" in str(error):
                 faults.append(f"{path.name!r}: not one line that names it: {error}")
         except BaseException as error:
             faults.append(f"{path.name!r}: {type(error).__name__}: {error}")
@@ -244,68 +252,101 @@ def kgcv(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
-def write_all(folder: Path, files: dict[str, bytes]) -> Path:
-    folder.mkdir(parents=True)
+def write_all(folder: Path, files: Files) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
-        (folder / name).write_bytes(content)
+        if content is None:
+            os.mkfifo(folder / name)
+        else:
+            (folder / name).write_bytes(content)
     return folder
 
 
-def good_files(number: int, first: int) -> dict[str, bytes]:
+def good_files(number: int, first: int) -> Files:
     return {f"good{index}.png": encoded(photo(seed=index), "PNG") for index in range(first, first + number)}
 
 
-def among_training(folder: Path, files: dict[str, bytes], readable: dict[str, bool]) -> list[str]:
-    """What is wrong when half of the corpus is among the training images of either class."""
-    for number, name in enumerate("ab"):
-        mine = {file: content for place, (file, content) in enumerate(sorted(files.items())) if place % 2 == number}
-        write_all(folder / "data/train" / name, good_files(20, 100 * (number + 1)) | mine)
+def lay_out(folder: Path, files: Files, store: str) -> None:
+    """The corpus among training and validation images, half of it in either class; test images are good."""
+    for part, first in (("train", 100), ("valid", 500)):
+        for number, name in enumerate("ab"):
+            mine = {file: files[file] for place, file in enumerate(sorted(files)) if place % 2 == number}
+            write_all(folder / "data" / part / name, good_files(20, first + 100 * number) | mine)
     write_all(folder / "data/test", good_files(12, 900))
-    rows = "".join(f"good{index},0\n" for index in range(900, 912))
+    rows = "".join(f"good{index}.png,0\n" for index in range(900, 912))
     (folder / "data/sample.csv").write_text(f"id,p\n{rows}")
-    (folder / "config.yaml").write_text(CONFIG)
-    faults = []
-    refused = kgcv(folder, "resize", "config.yaml")
-    bad = sorted(name for name, is_readable in readable.items() if not is_readable)
-    if refused.returncode != 1 or f"cannot read {len(bad)} of the" not in refused.stderr:
-        faults.append(f"resize: exit {refused.returncode}: {refused.stderr[-300:]}")
-    skipped = kgcv(folder, "resize", "config.yaml", "--skip-bad")
-    lists = list((folder / "cache").rglob("*train*left_out.csv"))
-    listed = {Path(row["path"]).name for file in lists for row in csv.DictReader(io.StringIO(file.read_text()))}
-    if skipped.returncode or listed != set(bad):
-        faults.append(f"resize --skip-bad: exit {skipped.returncode}; listed wrongly: {sorted(listed ^ set(bad))[:5]}")
-    trained = kgcv(folder, "train", "config.yaml", "--run-dir", "run")
-    if trained.returncode:
-        faults.append(f"train: exit {trained.returncode}: {trained.stderr[-300:]}")
-    return faults
+    (folder / "config.yaml").write_text(CONFIG.replace("STORE", store))
 
 
-def among_test(folder: Path, files: dict[str, bytes], readable: dict[str, bool]) -> list[str]:
+def expect_refusal(done: subprocess.CompletedProcess[str], what: str, bad: list[str]) -> list[str]:
+    """What is wrong unless it is an error of one line that names a bad file."""
+    lines = [line for line in done.stderr.splitlines() if line.startswith("kgcv: ")]
+    named = [name for name in bad if printable(name) in "".join(lines)]
+    if done.returncode == 1 and len(lines) == 1 and named and "Traceback" not in done.stderr:
+        return []
+    return [f"{what}: exit {done.returncode}: {done.stderr[-300:]}"]
+
+
+def expect_done(done: subprocess.CompletedProcess[str], what: str) -> list[str]:
+    return [f"{what}: exit {done.returncode}: {done.stderr[-300:]}"] if done.returncode else []
+
+
+def remove(folder: Path, names: list[str]) -> None:
+    """Do what the error says: bad files go."""
+    for name in names:
+        for path in folder.rglob("*"):
+            if path.name == name:
+                path.unlink()
+
+
+def among_training(folder: Path, store: str, bad: list[str]) -> list[str]:
+    """What is wrong when the corpus is among the training and validation images of either class."""
+    command, number = ("train config.yaml --run-dir refused", 1) if store == "none" else ("resize config.yaml", 2)
+    refused = kgcv(folder, *command.split())
+    faults = expect_refusal(refused, command, bad)
+    if store == "none":
+        remove(folder / "data", bad)
+    else:
+        if f"cannot read {number * len(bad)} of the" not in refused.stderr:
+            faults.append(f"resize does not count {number * len(bad)}: {refused.stderr[-300:]}")
+        faults += expect_done(kgcv(folder, "resize", "config.yaml", "--skip-bad"), "resize --skip-bad")
+        lists = list((folder / "cache").rglob("*train*left_out.csv"))
+        listed = Counter(
+            Path(row["path"]).name
+            for file in lists
+            for row in csv.DictReader(io.StringIO(file.read_text(encoding="utf-8"), newline=""))
+        )
+        if listed != Counter(bad * number):
+            faults.append(f"--skip-bad lists wrongly: {sorted((listed - Counter(bad * number)).keys())[:5]}")
+    return faults + expect_done(kgcv(folder, "train", "config.yaml", "--run-dir", "run"), "train")
+
+
+def among_test(folder: Path, store: str, files: Files, bad: list[str]) -> list[str]:
     """What is wrong when the corpus is among the test images of the run."""
     from kgcv.data.predictions import read_predictions
 
-    first = kgcv(folder, "tta", "run", "--split", "test")
-    if first.returncode:
-        return [f"tta of good images: exit {first.returncode}: {first.stderr[-300:]}"]
+    if faults := expect_done(kgcv(folder, "tta", "run", "--split", "test"), "tta of good images"):
+        return faults
     before = read_predictions(folder / "run/test.npz")
-    for name, content in files.items():
-        (folder / "data/test" / name).write_bytes(content)
-    faults = []
-    refused = kgcv(folder, "tta", "run", "--split", "test")
-    if refused.returncode != 1 or "cannot read" not in refused.stderr or "Traceback" in refused.stderr:
-        faults.append(f"tta: exit {refused.returncode}: {refused.stderr[-300:]}")
-    skipped = kgcv(folder, "resize", "config.yaml", "--skip-bad")
-    after_all = kgcv(folder, "tta", "run", "--split", "test")
-    if skipped.returncode or after_all.returncode:
-        return [*faults, f"tta after --skip-bad: {skipped.stderr[-300:]} {after_all.stderr[-300:]}"]
+    write_all(folder / "data/test", files)
+    faults = expect_refusal(kgcv(folder, "tta", "run", "--split", "test"), "tta", bad)
+    if store == "none":
+        remove(folder / "data/test", bad)
+    else:
+        faults += expect_done(kgcv(folder, "resize", "config.yaml", "--skip-bad"), "resize --skip-bad")
+    if wrong := expect_done(kgcv(folder, "tta", "run", "--split", "test"), "tta after that"):
+        return faults + wrong
     after = read_predictions(folder / "run/test.npz")
     places = {id_: row for row, id_ in enumerate(after.ids)}
     worst = max(abs(after.values[places[id_]] - before.values[row]).max() for row, id_ in enumerate(before.ids))
     if worst > 1e-6:
         faults.append(f"predictions of good images changed by {worst}")
-    if len(after.ids) != len(before.ids) + sum(readable.values()):
-        faults.append(f"{len(after.ids)} predictions for {len(before.ids)} + {sum(readable.values())} readable images")
-    return faults
+    wanted = {*before.ids, *(name for name in files if name not in bad)}
+    if set(after.ids) != wanted or len(after.ids) != len(wanted):
+        faults.append(f"predictions of other images: {sorted(set(after.ids) ^ wanted)[:5]}")
+    sample = folder / "data/sample.csv"
+    sample.write_text(f"{sample.read_text()}{bad[0]},0\n")
+    return faults + expect_refusal(kgcv(folder, "submit", "run", "--check"), "submit", bad)
 
 
 def main() -> None:
@@ -317,16 +358,17 @@ def main() -> None:
     files = corpus()
     corpus_folder = write_all(folder / "corpus", files)
     readable, faults = read_each(corpus_folder)
-    kinds = Counter(readable.values())
-    print(f"{len(files)} files: {kinds[True]} read, {kinds[False]} named in an error, {len(faults)} wrong")
-    # A name means the same file in one folder only.
-    place = folder / "competition"
-    for what, found in (
-        ("among training images", among_training(place, files, readable)),
-        ("among test images", among_test(place, files, readable)),
-    ):
-        print(f"{what}: {len(found)} wrong")
-        faults += found
+    bad = sorted(name for name, is_readable in readable.items() if not is_readable)
+    print(f"{len(files)} files: {len(files) - len(bad)} read, {len(bad)} named in an error, {len(faults)} wrong")
+    for store in ("packed", "jpeg", "none"):
+        place = folder / store
+        lay_out(place, files, store)
+        for what, found in (
+            ("training and validation images", among_training(place, store, bad)),
+            ("test images", among_test(place, store, files, bad)),
+        ):
+            print(f"store {store}, among {what}: {len(found)} wrong", flush=True)
+            faults += [f"store {store}: {fault}" for fault in found]
     for fault in faults:
         print(f"  {fault}")
     sys.exit(bool(faults))

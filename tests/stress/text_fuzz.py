@@ -1,32 +1,37 @@
-"""Feeds damaged and hostile text to the readers of configs and of CSV files: only documented errors may come of it.
+"""Feeds damaged and hostile text to the readers of configs, overrides, CSV files and rows.
 
-    python -m tests.stress.text_fuzz [yaml csv sample] [--inputs 100000] [--seed 0]
+    python -m tests.stress.text_fuzz [yaml override csv sample table row] [--inputs 100000] [--seed 0]
 
-Inputs are mutations of the configs of this repository and of small CSV files: bytes changed, lines lost, doubled or
-swapped, values replaced by ones that parsers trip over, pieces of one file put into another. An input that ends in
-anything but a value or a KgcvError, or takes more than a second, is printed and kept beside; exit 1 if there is one.
+Guided by coverage: atheris (`pip install '.[stress]'`) keeps each input that reaches something new, and changes it
+further, by turns with libFuzzer's own changes and with those below: bytes changed, lines lost, doubled or swapped,
+values replaced by ones that parsers trip over, pieces of one file put into another. The first inputs are the configs
+of this repository and small CSV files. Only documented errors may come of it: an input that ends in anything but a
+value or a KgcvError, or takes more than a second, is printed and kept beside; exit 1 if there is one. The inputs kept
+are read once more to count the lines that they reach.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
+import importlib.util
+import json
+import os
 import random
+import subprocess
 import sys
 import tempfile
 import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from kgcv.config.load import load_config
-from kgcv.config.schema import DataConfig, SplitConfig, TrainSourceConfig
-from kgcv.data.labels import encode_labels
-from kgcv.data.samples import read_train_samples
-from kgcv.errors import KgcvError
-from kgcv.submission.table import read_sample
-
 SECONDS = 1.0
+"""Of the processor, for one input."""
+
+ROOT = Path(__file__).parents[2]
 
 NASTY = (
     *("", "~", "null", "true", "no", "0", "-1", "1e400", ".nan", ".inf", "0x1F", "0o17", "1_000", "1:30", "2026-11-24"),
@@ -95,29 +100,68 @@ TABLE = 'id,label\n0001,cat\n0002,dog\n"a,b",cat\n"two\nlines",dog\n  x  ,cat do
 SAMPLE = "id,cat,dog\n0001,0.5,0.5\n0002,0.5,0.5\nc,0.5,0.5\n"
 
 
-def main() -> None:
-    """Fuzz what is asked for."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("targets", nargs="*", metavar="TARGET", default=["yaml", "csv", "sample"])
-    parser.add_argument("--inputs", type=int, default=100_000)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    configs = [file.read_text() for file in sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))]
-    seeds: dict[str, Sequence[str]] = {"yaml": configs, "csv": (TABLE,), "sample": (SAMPLE,)}
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        readers = {"yaml": load_config, "csv": csv_reader(folder), "sample": read_sample}
-        wrong = [
-            fuzz(target, readers[target], seeds[target], folder / f"input.{target}", options)
-            for target in options.targets
-        ]
-    sys.exit(any(wrong))
+CONFIG = """data: {root: ., train: {images: train}}
+model: {name: resnet18}
+stages: [{image_size: 64, lr: [0.1]}, {image_size: 128, lr: 0.01, frozen: true}]
+"""
+OVERRIDES = (
+    "stages.0.lr=[0.1, 0.2]",
+    "train.batch_size=8",
+    "stages.1.augment={preset: none}",
+    "decision.exclusive=[[a, b], [c]]",
+    "model.pretrained=false",
+    "split=",
+)
+TABLE = 'id,label\n0001,cat\n0002,dog\n"a,b",cat\n"two\nlines",dog\n  x  ,cat dog\n'
+SAMPLE = "id,cat,dog\n0001,0.5,0.5\n0002,0.5,0.5\nc,0.5,0.5\n"
+SALES = 'Id,Shop,Date,Sales\n1,007,2015-01-31,3.5\n2,a b,2015-02-01,\n3,"x\ny",31.12.2014,1e5\n'
+ROW = '{"Id": 1, "Shop": "007", "Date": "2015-01-31", "Sales": null, "Open": true}'
+
+Reader = Callable[[Path], object]
 
 
-def csv_reader(folder: Path) -> Callable[[Path], object]:
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is fed."""
+
+    make: Callable[[Path], Reader]
+    """Given a folder of its own, gives what reads a file."""
+    seeds: tuple[str, ...]
+    watched: tuple[str, ...]
+    """Modules whose coverage guides, and is counted."""
+
+
+def without_comments(text: str) -> str:
+    """Shorter, and so read in half the time."""
+    return "".join(
+        f"{line.split(' # ')[0].rstrip()}\n" for line in text.splitlines() if line.lstrip()[:1] not in ("", "#")
+    )
+
+
+def read_config(folder: Path) -> Reader:
+    from kgcv.config.load import load_config
+
+    return load_config
+
+
+def read_override(folder: Path) -> Reader:
+    """The file holds an argument of `--set`."""
+    from kgcv.config.load import load_config
+
+    config = folder / "config.yaml"
+    config.write_text(CONFIG)
+    # As Python makes an argument of bytes.
+    return lambda path: load_config(config, [path.read_bytes().decode("utf-8", errors="surrogateescape")])
+
+
+def read_labels(folder: Path) -> Reader:
     """Reads labels from a file, for images that lie in `folder`."""
+    from kgcv.config.schema import DataConfig, SplitConfig, TrainSourceConfig
+    from kgcv.data.labels import encode_labels
+    from kgcv.data.samples import read_train_samples
+
     images = folder / "train"
-    images.mkdir()
+    images.mkdir(exist_ok=True)
     for name in ("0001", "0002", "a,b", "two\nlines", "x"):
         (images / f"{name}.png").write_bytes(b"")
 
@@ -129,41 +173,172 @@ def csv_reader(folder: Path) -> Callable[[Path], object]:
     return read
 
 
-def fuzz(
-    name: str, read: Callable[[Path], object], seeds: Sequence[str], file: Path, options: argparse.Namespace
-) -> int:
+def read_sample_file(folder: Path) -> Reader:
+    from kgcv.submission.table import read_sample
+
+    return read_sample
+
+
+def read_table_rows(folder: Path) -> Reader:
+    """Reads a table, and decides what its columns hold."""
+    from kgcv.config.schema import DataConfig
+    from kgcv.data.tables.reading import read_tables
+
+    return lambda path: read_tables(DataConfig(kind="table", root=str(path.parent), tables={"train": path.name}))
+
+
+def read_one_row(folder: Path) -> Reader:
+    from kgcv.data.tables.reading import texts_of_values
+    from kgcv.recipes.row_file import read_rows
+
+    return lambda path: [texts_of_values(row, {""}) for row in read_rows(path)]
+
+
+TARGETS = {
+    "yaml": Target(
+        read_config,
+        tuple(without_comments(file.read_text()) for file in sorted((ROOT / "configs").glob("*.yaml"))),
+        ("kgcv.config", "yaml.reader", "yaml.scanner", "yaml.parser"),
+    ),
+    "override": Target(read_override, OVERRIDES, ("kgcv.config", "yaml.reader", "yaml.scanner", "yaml.parser")),
+    "csv": Target(
+        read_labels, (TABLE,), ("kgcv.data.csv_table", "kgcv.data.columns", "kgcv.data.samples", "kgcv.data.labels")
+    ),
+    "sample": Target(read_sample_file, (SAMPLE,), ("kgcv.data.csv_table", "kgcv.submission.table")),
+    "table": Target(
+        read_table_rows, (SALES,), ("kgcv.data.tables.reading", "kgcv.data.tables.columns", "kgcv.data.tables.values")
+    ),
+    "row": Target(read_one_row, (ROW,), ("kgcv.recipes.row_file", "kgcv.data.tables.reading")),
+}
+
+
+def main() -> None:
+    """Fuzz what is asked for, each target in a process of its own."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("targets", nargs="*", metavar="TARGET", default=list(TARGETS))
+    parser.add_argument("--inputs", type=int, default=100_000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--part", choices=("feed", "count"), help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.part is not None:
+        (feed if options.part == "feed" else count_lines)(options.targets[0], options.folder, options)
+    if importlib.util.find_spec("atheris") is None:
+        sys.exit("atheris is not installed, which guides the inputs: pip install '.[stress]'")
+    num_wrong = sum(fuzz(name, options) for name in options.targets)
+    sys.exit(num_wrong > 0)
+
+
+def fuzz(name: str, options: argparse.Namespace) -> int:
     """Feed a reader; the number of inputs that it did not stand."""
-    draws, tally, wrong = random.Random(options.seed), Counter[str](), 0
     began = time.perf_counter()
-    for number in range(options.inputs):
-        content = mutate(draws, seeds)
-        file.write_bytes(content)
-        start = time.perf_counter()
-        try:
-            read(file)
-            outcome = "read"
-        except KgcvError as error:
-            outcome = type(error).__name__
-        except BaseException:
-            outcome = f"{traceback.format_exc(limit=-2)}"
-        if time.perf_counter() - start > SECONDS:
-            outcome = f"took {time.perf_counter() - start:.1f} s"
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        kept = folder / "kept"
+        kept.mkdir()
+        for number, text in enumerate(TARGETS[name].seeds):
+            (kept / f"seed{number}").write_text(text)
+        for part in ("feed", "count"):
+            command = [sys.executable, "-m", "tests.stress.text_fuzz", name, "--part", part, "--folder", str(folder)]
+            command += ["--inputs", str(options.inputs), "--seed", str(options.seed)]
+            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, errors="replace", check=False)
+            if done.returncode:
+                print(f"{name}: {part}: exit {done.returncode}: {done.stderr[-2000:]}", flush=True)
+                return 1
+        tally = json.loads((folder / "tally.json").read_text())
+        lines = json.loads((folder / "lines.json").read_text())
+        num_kept = len(list(kept.iterdir()))
+    for fault in tally["faults"]:
+        print(f"  {fault}", flush=True)
+    outcomes = ", ".join(f"{count} {outcome}" for outcome, count in tally["outcomes"].items())
+    reached = ", ".join(f"{found} of {there} lines of {module}" for module, (found, there) in lines.items())
+    print(
+        f"{name}: {options.inputs} inputs in {time.perf_counter() - began:.0f} s: {outcomes}; "
+        f"{num_kept} kept, which reach {reached}; {tally['wrong']} wrong",
+        flush=True,
+    )
+    return int(tally["wrong"])
+
+
+def feed(name: str, folder: Path, options: argparse.Namespace) -> None:
+    """Let libFuzzer make inputs until there are enough; it never returns, so what came of them is in `tally.json`."""
+    import atheris
+
+    target = TARGETS[name]
+    with atheris.instrument_imports(include=list(target.watched)):
+        for module in target.watched:
+            importlib.import_module(module)
+        read = target.make(folder)
+    file, tally, faults = folder / f"input.{name}", Counter[str](), []
+
+    def try_one(content: bytes) -> None:
+        outcome = outcome_of(read, file, content)
         if outcome != "read" and not outcome.endswith("Error"):
-            wrong += 1
-            kept = Path(tempfile.gettempdir()) / f"fuzz-{name}-{options.seed}-{number}"
-            kept.write_bytes(content)
-            if wrong <= 10:
-                print(f"{kept}: {outcome}", flush=True)
-            outcome = "wrong"
-        tally[outcome] += 1
-    shown = ", ".join(f"{count} {outcome}" for outcome, count in tally.most_common())
-    print(f"{name}: {options.inputs} inputs in {time.perf_counter() - began:.0f} s: {shown}; {wrong} wrong", flush=True)
-    return wrong
+            tally["wrong"] += 1
+            kept = Path(tempfile.gettempdir()) / f"fuzz-{name}-{options.seed}-{tally.total()}"
+            if len(faults) < 10:
+                kept.write_bytes(content)
+                faults.append(f"{kept}: {outcome}")
+        else:
+            tally[outcome] += 1
+        if tally.total() >= options.inputs:
+            wrong = tally.pop("wrong", 0)
+            result = {"outcomes": dict(tally.most_common()), "faults": faults, "wrong": wrong}
+            (folder / "tally.json").write_text(json.dumps(result))
+            os._exit(0)
+
+    def change(content: bytes, max_size: int, seed: int) -> bytes:
+        draws = random.Random(seed)
+        if draws.random() < 0.5:
+            return bytes(atheris.Mutate(content, max_size))
+        return mutate(draws, content.decode("utf-8", errors="replace"), target.seeds)[:max_size]
+
+    flags = [f"-seed={options.seed + 1}", "-max_len=8000", "-verbosity=0"]
+    atheris.Setup([sys.argv[0], str(folder / "kept"), *flags], try_one, custom_mutator=change)
+    atheris.Fuzz()
 
 
-def mutate(draws: random.Random, seeds: Sequence[str]) -> bytes:
-    """One to six changes of a seed, as bytes that need not be UTF-8."""
-    text = draws.choice(seeds)
+def outcome_of(read: Reader, file: Path, content: bytes) -> str:
+    """`read`, the name of a documented error, or a text on what is wrong."""
+    from kgcv.errors import KgcvError
+
+    file.write_bytes(content)
+    began = time.process_time()
+    try:
+        read(file)
+        outcome = "read"
+    except KgcvError as error:
+        outcome = type(error).__name__
+    except BaseException:
+        outcome = f"{traceback.format_exc(limit=-2)}"
+    seconds = time.process_time() - began
+    return outcome if seconds < SECONDS else f"took {seconds:.1f} s"
+
+
+def count_lines(name: str, folder: Path, options: argparse.Namespace) -> None:
+    """Read the inputs that were kept, and leave the lines reached of those there are in `lines.json`."""
+    import coverage
+
+    target, lines = TARGETS[name], {}
+    watch = coverage.Coverage(data_file=None, include=[str(ROOT / "kgcv/*"), "*/yaml/*"], config_file=False)
+    watch.start()
+    read = target.make(folder)
+    for kept in sorted((folder / "kept").iterdir()):
+        outcome_of(read, folder / f"input.{name}", kept.read_bytes())
+    watch.stop()
+    for package in target.watched:
+        found = there = 0
+        for module in [each for each in sys.modules if f"{each}.".startswith(f"{package}.")]:
+            source = sys.modules[module].__file__ or ""
+            _, statements, _, missing, _ = watch.analysis2(source)
+            found, there = found + len(statements) - len(missing), there + len(statements)
+        lines[package] = (found, there)
+    (folder / "lines.json").write_text(json.dumps(lines))
+    sys.exit()
+
+
+def mutate(draws: random.Random, text: str, seeds: Sequence[str]) -> bytes:
+    """One to six changes of a text, as bytes that need not be UTF-8."""
     for _ in range(draws.choice((1, 1, 1, 2, 3, 6))):
         text = draws.choice((change_value, change_value, change_lines, insert, splice))(draws, text, seeds)
     content = bytearray(text.encode("utf-8", errors="surrogatepass"))

@@ -52,7 +52,7 @@ def test_a_file_that_fits_takes_the_order_of_the_sample(check):
         ("id,x,y\na,\u0661,2\nb,1,2\n", "not a number at 1 ids: a"),
         ("id,x,y\na,cat,2\nb,dog,2\n", "not a number at 2 ids"),
         ("id,x,y\na,1,2\nb,1\n", "row 3 has 2 cells, the header 3"),
-        ("id;x;y\na;1;2\n", "its cells are separated by ';', and Kaggle reads commas"),
+        ("id;x;y\na;1;2\n", "its cells are separated by ';'; save it with commas between them"),
         ("id\tx\ty\na\t1\t2\n", r"its cells are separated by '\\t'"),
         ("", "needs a header, a row"),
         ("id,x,y\n", "needs a header, a row"),

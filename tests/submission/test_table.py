@@ -5,7 +5,7 @@ import io
 import pytest
 
 from kgcv.errors import SubmissionError
-from kgcv.submission.table import Submission, csv_bytes, read_sample, read_table, write_submission
+from kgcv.submission.table import Submission, csv_bytes, read_sample, read_table, require_same_ids, write_submission
 
 # --- the sample file
 
@@ -20,6 +20,8 @@ from kgcv.submission.table import Submission, csv_bytes, read_sample, read_table
         ("id,label\na,0\na,0\n", "ids occur twice: a"),
         ("id,cat,cat\na,0,0\n", "columns occur twice: cat"),
         ('id,label\n"a,0\n', "cannot be read as a table"),
+        ("id;label\na;0\n", "its cells are separated by ';'; save it with commas between them$"),
+        ("id;label\na;0,5\n", "its cells are separated by ';'; save it with commas between them$"),
     ],
 )
 def test_a_broken_sample_file_is_refused(tmp_path, text, message):
@@ -27,6 +29,41 @@ def test_a_broken_sample_file_is_refused(tmp_path, text, message):
     path.write_text(text)
     with pytest.raises(SubmissionError, match=message):
         read_sample(path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"id,p\r\n007,0\r\n08,1\r\n",
+        b"\nid,p\n\n007,0\n  \n08,1\n\n\n",
+        b"\xef\xbb\xbfid,p\n007,0\n08,1",
+        b'"id",p\n"007",0\n08,1\n',
+    ],
+    ids=["CRLF", "empty lines", "byte order mark", "quotes"],
+)
+def test_a_sample_file_is_read_cell_by_cell_whatever_program_wrote_it(tmp_path, content):
+    (tmp_path / "sample.csv").write_bytes(content)
+    table = read_sample(tmp_path / "sample.csv")
+    assert (table.header, table.columns) == (("id", "p"), (("007", "08"), ("0", "1")))
+
+
+def test_an_id_may_hold_line_breaks(tmp_path):
+    (tmp_path / "sample.csv").write_bytes(b'id,p\n"two\nlines",0\n')
+    assert read_sample(tmp_path / "sample.csv").ids == ("two\nlines",)
+
+
+def test_another_encoding_is_said(tmp_path):
+    for encoding in ("utf-16", "latin-1"):
+        (tmp_path / "sample.csv").write_bytes("id,é\na,0\n".encode(encoding))
+        with pytest.raises(SubmissionError, match=r"sample\.csv: is not UTF-8 text; save it as UTF-8$"):
+            read_sample(tmp_path / "sample.csv")
+
+
+def test_ids_that_differ_by_spaces_or_a_suffix_say_so():
+    with pytest.raises(SubmissionError, match=r"; the sample's ids have spaces around them, such as ' 007': take"):
+        require_same_ids([" 007"], ["007"], "the predictions")
+    with pytest.raises(SubmissionError, match=r"1 ids missing: 7; 1 ids not in the sample file: 007$"):
+        require_same_ids(["7"], ["007"], "the predictions")
 
 
 def test_a_missing_or_damaged_table_is_named(tmp_path):

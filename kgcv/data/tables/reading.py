@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
+import gzip
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -15,9 +17,10 @@ import pyarrow.csv
 from kgcv.config.schema import DataConfig
 from kgcv.config.table_steps import ROWS
 from kgcv.data.columns import doubled
-from kgcv.data.csv_table import quoted
+from kgcv.data.csv_table import not_utf8, quoted, separator_hint
 from kgcv.data.tables.columns import text_column, typed
-from kgcv.errors import DataError
+from kgcv.errors import DataError, printable
+from kgcv.files import open_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,7 @@ def read_texts(path: Path, missing: Collection[str]) -> pd.DataFrame:
         raise DataError(f"{path}: columns that occur more than once: {quoted(tuple(repeated))}")
     if not table.num_rows:
         raise DataError(f"{path}: has a header but no rows")
+    _require_closed_quotes(path, table)
     columns = [_from_arrow(column, missing) for column in table.columns]
     return pd.DataFrame(dict(zip(names, columns, strict=True)), copy=False)
 
@@ -96,14 +100,52 @@ def _read_arrow(path: Path) -> Any:
     how = pa.csv.ReadOptions(use_threads=False)
     parse = pa.csv.ParseOptions(newlines_in_values=True)
     try:
+        _require_commas(path)
         with pa.csv.open_csv(path, read_options=how, parse_options=parse) as stream:
             names = stream.schema.names
         types = dict.fromkeys(names, pa.dictionary(pa.int32(), pa.string()))
         convert = pa.csv.ConvertOptions(column_types=types)
         return pa.csv.read_csv(path, read_options=how, parse_options=parse, convert_options=convert)
-    except (OSError, pa.ArrowInvalid, pa.ArrowKeyError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise DataError(f"{path}: cannot be read as CSV: {reason}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(not_utf8(path)) from error
+    except (OSError, EOFError, pa.ArrowException) as error:
+        if "invalid UTF8" in str(error):
+            raise DataError(not_utf8(path)) from error
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise DataError(f"{path}: cannot be read as CSV: {printable(reason)}") from error
+
+
+def _opened(path: Path, content: BinaryIO) -> BinaryIO:
+    return gzip.GzipFile(fileobj=content) if path.suffix == ".gz" else content  # type: ignore[return-value]  # a stream
+
+
+def _require_commas(path: Path) -> None:
+    """Refuse what Arrow would take for one column, and then complain about its first row.
+
+    Raises:
+        DataError: the header tells of another encoding, or of other marks between the cells.
+    """
+    with open_file(path) as content, _opened(path, content) as stream:
+        header = stream.readline(1 << 20)
+    if header.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise DataError(not_utf8(path))
+    text = header.decode("utf-8", errors="replace").strip()
+    if "," not in text and (hint := separator_hint([text])):
+        raise DataError(f"{path}: {hint}")
+
+
+def _require_closed_quotes(path: Path, table: Any) -> None:
+    """Refuse a file that ends within quotes, where Arrow takes all that follows for one cell.
+
+    Raises:
+        DataError: a quote is never closed.
+    """
+    if not any("\n" in (cell or "") for cell in table.slice(table.num_rows - 1).to_pylist()[0].values()):
+        return  # nothing was swallowed
+    with open_file(path) as content, _opened(path, content) as stream:
+        num_quotes = sum(block.count(b'"') for block in iter(lambda: stream.read(1 << 20), b""))
+    if num_quotes % 2:
+        raise DataError(f"{path}: a quote that is opened in it is never closed")
 
 
 def _from_arrow(column: Any, missing: Collection[str]) -> pd.Categorical:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,10 @@ def test_cells_are_texts_without_spaces_around(write: Callable[[str, str], Path]
         ("a,a\n1,2\n", r"columns that occur more than once: 'a'$"),
         ("a,b\n", r"has a header but no rows$"),
         ("", r"cannot be read as CSV: Empty CSV file"),
+        ("a;b\n1;2\n", r"its cells are separated by ';'; save it with commas between them$"),
+        ("a;b\n1;2,5\n", r"its cells are separated by ';'; save it with commas between them$"),
+        ('a,b\n1,"x\n2,y\n3,z\n', r"a quote that is opened in it is never closed$"),
+        ("a,b\n1\x1b[31m\n", r"Row #2: Expected 2 columns, got 1: 1\\x1b\[31m$"),
     ],
 )
 def test_a_damaged_file_is_named_with_its_row(write: Callable[[str, str], Path], text: str, problem: str) -> None:
@@ -63,8 +68,11 @@ def test_a_file_that_is_not_there_or_is_not_utf8_is_named(tmp_path: Path) -> Non
     with pytest.raises(DataError, match=r"none\.csv: cannot be read as CSV: .*[Nn]o such file"):
         read_texts(tmp_path / "none.csv", {""})
     (tmp_path / "latin.csv").write_bytes(b"a\n\xe9t\xe9\n")
-    with pytest.raises(DataError, match=r"latin\.csv: cannot be read as CSV: .*UTF8"):
-        read_texts(tmp_path / "latin.csv", {""})
+    (tmp_path / "head.csv").write_bytes(b"\xe9t\xe9\na\n")
+    (tmp_path / "wide.csv").write_text("a,b\n1,2\n", encoding="utf-16")
+    for name in ("latin.csv", "head.csv", "wide.csv"):
+        with pytest.raises(DataError, match=rf"{name}: is not UTF-8 text; save it as UTF-8$"):
+            read_texts(tmp_path / name, {""})
 
 
 def test_train_and_test_become_one_table_whose_columns_are_judged_together(
@@ -110,3 +118,15 @@ def test_one_row_of_values_reads_like_a_line_of_a_file() -> None:
     }
     with pytest.raises(DataError, match=r"'a', 'b' hold others$"):
         texts_of_values({"a": [1], "b": {}}, {""})
+
+
+def test_a_cell_may_hold_line_breaks_and_the_last_one_too(write: Callable[[str, str], Path]) -> None:
+    frame = read_texts(write("a.csv", 'a,b\r\n007,"x\ny"\r\n08,"u\nv"\r\n'), {""})
+    assert frame["a"].tolist() == ["007", "08"]
+    assert frame["b"].tolist() == ["x\ny", "u\nv"]
+
+
+def test_a_pipe_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.csv")
+    with pytest.raises(DataError, match=r"a\.csv: cannot be read as CSV: is no regular file$"):
+        read_texts(tmp_path / "a.csv", {""})
