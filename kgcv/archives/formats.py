@@ -5,10 +5,12 @@ from __future__ import annotations
 import lzma
 import shutil
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -29,6 +31,11 @@ SUFFIXES = (".tar.gz", ".tar.bz2", ".tar.xz", ".tar.7z", ".tgz", ".tbz2", ".txz"
 """Ends of the names of archives; a `.csv.gz` is none, it is read as it is."""
 
 _ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")
+# LookupError: a zip's member without a name.
+_DAMAGE = (
+    *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+    *(EOFError, ValueError, LookupError),
+)
 _SEVEN_ZIP_START = b"7z\xbc\xaf\x27\x1c"
 
 
@@ -67,13 +74,24 @@ def extract(archive: Path, store: Store) -> None:
         "tar": _extract_tar,
         "7z": extract_7z,
     }
-    try:
+    with _told_of(archive):
         readers[kind](archive, store)
+
+
+@contextmanager
+def _told_of(archive: Path) -> Iterator[None]:
+    """Within it, what Python's readers raise is told of the archive.
+
+    Raises:
+        DataError: damaged, or of a kind that cannot be read here.
+    """
+    try:
+        yield
     except NotImplementedError as error:
         raise LockedArchiveError(
             f"{archive}: cannot be read here ({error}); unpack it by hand with 7z or unzip"
         ) from error
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, ValueError) as error:
+    except _DAMAGE as error:
         raise damaged(archive, error) from error
     except OSError as error:
         if error.errno is None:  # gzip and bzip2 tell of damage in this way
@@ -85,13 +103,10 @@ def zip_sizes(archive: Path) -> dict[str, int]:
     """Bytes of each file of a zip, by its name as it stands there.
 
     Raises:
-        DataError: damaged or cut.
+        DataError: damaged or cut, or of a kind that cannot be read here.
     """
-    try:
-        with zipfile.ZipFile(archive) as content:
-            return {member.filename: member.file_size for member in content.infolist() if not member.is_dir()}
-    except (zipfile.BadZipFile, ValueError, EOFError) as error:
-        raise damaged(archive, error) from error
+    with _told_of(archive), zipfile.ZipFile(archive) as content:
+        return {member.filename: member.file_size for member in content.infolist() if not member.is_dir()}
 
 
 def declared_size(archive: Path) -> int | None:

@@ -5,16 +5,21 @@ from __future__ import annotations
 import dataclasses
 import functools
 import types
-from collections.abc import Iterator
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from collections.abc import Hashable, Iterator
+from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin, get_type_hints
 
 from kgcv.config.schema import Config
 from kgcv.config.yaml_source import KeyPath
 
 
-@functools.cache  # resolving the annotations took a third of the time of reading a config
 def keys_of(section: type[Any]) -> dict[str, Any]:
     """Keys of a section of the schema, with the type of each: a section, `tuple[X, ...]` or a plain type."""
+    return _resolved(cast("Hashable", section))  # as all classes are
+
+
+@functools.cache  # to resolve the annotations each time takes a third of the time of reading a config
+def _resolved(section: Hashable) -> dict[str, Any]:
+    assert isinstance(section, type)
     hints = get_type_hints(section, include_extras=True)
     return {field.name: _bare(hints[field.name]) for field in dataclasses.fields(section)}
 

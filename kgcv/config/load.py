@@ -24,7 +24,10 @@ from kgcv.errors import ConfigError
 from kgcv.files import open_file
 
 MAX_BYTES = 1 << 20
-"""Of a config file: a thousand times that of a usual one, and read in half a minute."""
+"""Of a config file: a thousand times that of a usual one."""
+
+MAX_PROBLEMS = 200
+"""Of one file that are told one by one: more nobody reads, and to look for the nearest names takes its time."""
 
 # So that the rules can look at the sound sections of a config whose required ones have problems.
 _STAND_INS = {"data": {"root": "."}, "model": {"name": "-"}, "stages": [{"image_size": 1, "lr": [1]}]}
@@ -107,7 +110,9 @@ def _validate(source: Source) -> tuple[Config, list[Problem]]:
         config = _adapter().validate_json(json.dumps(source.tree))
     except ValidationError as error:
         details = error.errors(include_url=False)
-        found += [problem for detail in details for problem in explained(detail)]
+        found += [problem for detail in details[:MAX_PROBLEMS] for problem in explained(detail)]
+        if len(details) > MAX_PROBLEMS:
+            found.append(((), f"{len(details) - MAX_PROBLEMS} more problems like these"))
         broken = {str(detail["loc"][0]) for detail in details}
         sound = {name: section for name, section in source.tree.items() if name not in broken}
         config = _adapter().validate_json(json.dumps(_STAND_INS | sound))

@@ -89,7 +89,7 @@ def read_csv_table(path: Path) -> CsvTable:
 
 def _text_of(content: BinaryIO, path: Path) -> TextIO:
     binary = gzip.GzipFile(fileobj=content) if path.suffix == ".gz" else content
-    return io.TextIOWrapper(binary, "utf-8-sig", newline="")  # type: ignore[arg-type]  # a GzipFile is a stream
+    return io.TextIOWrapper(binary, "utf-8-sig", newline="")
 
 
 def _columns_of(reader: Reader, path: Path) -> dict[str, tuple[str, ...]]:

@@ -37,7 +37,8 @@ def decide_again(run: Path) -> None:
         KgcvError: see `decide`.
     """
     file = RunFolder(run).thresholds_file
-    like, overrides = None, ()
+    like: str | None = None
+    overrides: tuple[str, ...] = ()
     if file.is_file():
         with as_written(file):
             last = read_json(file)

@@ -292,6 +292,20 @@ def test_two_different_files_of_one_name_are_refused(tmp_path):
     assert tree(tmp_path / "out") == {"a.txt": b"one"}
 
 
+def test_a_member_without_a_name_is_damage(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as content:
+        content.writestr(zipfile.ZipInfo(""), b"x")
+    with pytest.raises(DataError, match=r"a\.zip: cannot be unpacked, it is damaged or cut"):
+        unpack(tmp_path / "a.zip", tmp_path / "out")
+
+
+def test_a_zip_of_a_later_version_is_named(tmp_path):
+    content = bytearray(make_zip({"a": b"x"}))
+    content[content.index(b"PK\1\2") + 6] = 99  # the version that is needed, in tenths
+    with pytest.raises(DataError, match=r"a\.zip: cannot be read here \(zip file version 9\.9\); unpack it by hand"):
+        unpack(write(tmp_path / "a.zip", bytes(content)), tmp_path / "out")
+
+
 def test_an_unknown_compression_is_named(tmp_path):
     content = bytearray(make_zip({"a.txt": b"x" * 100}))
     for start in (b"PK\x03\x04", b"PK\x01\x02"):

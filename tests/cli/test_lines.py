@@ -174,3 +174,4 @@ def test_lines_of_a_job_and_of_messages():
     assert narrator.line(TaskStarted("a.zip", total=0, unit="bytes")) == "a.zip: size not known"
     assert narrator.line(Message("hello")) == "hello"
     assert narrator.line(Message("careful", "warning")) == "warning: careful"
+    assert narrator.line(Message("a\n\x1b[31mb")) == "a\n\\x1b[31mb"

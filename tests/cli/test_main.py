@@ -63,6 +63,11 @@ def test_an_expected_error_is_one_line_and_its_exit_code(error, code):
     assert (result.exit_code, result.stdout, result.stderr) == (code, "", "kgcv: what\n")
 
 
+def test_a_name_from_elsewhere_cannot_colour_the_terminal():
+    result = CliRunner().invoke(raising(DataError("x\x1b[31m\udcff.jpg: no\n  and\u2028more")), ["act"])
+    assert result.stderr == "kgcv: x\\x1b[31m\\udcff.jpg: no\nkgcv:   and\\u2028more\n"
+
+
 def test_every_problem_of_a_config_has_its_line():
     result = CliRunner().invoke(raising(ConfigError(["a.yaml:1:2: no", "a.yaml:3:4: nor that"])), ["act"])
     assert result.stderr == "kgcv: a.yaml:1:2: no\nkgcv: a.yaml:3:4: nor that\n"

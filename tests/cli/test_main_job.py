@@ -19,6 +19,7 @@ from click.testing import CliRunner, Result
 from kgcv.cli.main import main
 from kgcv.config.load import dump_config
 from kgcv.config.schema import Config
+from kgcv.data.predictions import read_predictions
 
 PNG = b"\x89PNG\r\n"
 
@@ -77,6 +78,37 @@ def test_the_whole_job(config_file: Path, tmp_path: Path) -> None:
     assert said[0] == "data/test/0.png"
     assert said[1].split()[1] in ("bright", "dark")
     assert len(said) == 2
+
+
+@pytest.mark.parametrize("suffix", [".png", ""])
+def test_ids_are_texts_from_the_labels_to_the_submission(config_file: Path, tmp_path: Path, suffix: str) -> None:
+    """Leading zeros, with the suffix in the ids and without; CSV files as spreadsheets write them."""
+    behind = "" if suffix else ".png"
+    rows = []
+    for file in sorted((tmp_path / "data/train").iterdir()):
+        label, number = file.stem.split(".")
+        file.rename(file.with_name(f"{int(number):04d}.png"))
+        rows.append(f"{int(number):04d}{behind}, {label} \r\n\r\n")
+    (tmp_path / "data/train.csv").write_text("\ufeffid,label\r\n" + "".join(rows), encoding="utf-8", newline="")
+    for place, name in enumerate(("0", "00", "000", "01", "1", "1e3")):
+        (tmp_path / f"data/test/{place}.png").rename(tmp_path / f"data/test/x{name}.png")
+    for file in (tmp_path / "data/test").iterdir():
+        file.rename(file.with_name(file.name[1:]))
+    ids = [f"{name}{behind}" for name in ("1e3", "000", "1", "0", "01", "00")]
+    sample = "\r\n".join(["\ufeffid,label", *(f"{name},0.5" for name in ids), "", ""])
+    (tmp_path / "data/sample_submission.csv").write_text(sample, encoding="utf-8", newline="")
+    sets = [
+        f"data.train={{images: train, labels: train.csv, suffix: '{suffix}'}}",
+        f"data.test={{images: test, suffix: '{suffix}'}}",
+        "stages=[{image_size: 16, lr: 0.01}]",
+    ]
+    kgcv("train", config_file, "--run-dir", "run", *(part for each in sets for part in ("--set", each)))
+    kgcv("tta", "run", "--views", "identity")
+    kgcv("submit", "run", "--check")
+    lines = gzip.decompress((tmp_path / "run/submission.csv.gz").read_bytes()).decode().splitlines()
+    assert [line.split(",")[0] for line in lines] == ["id", *ids]
+    assert len({line.split(",")[1] for line in lines[1:]}) == 6  # of six images, each with its own prediction
+    assert set(read_predictions(tmp_path / "run/oof.npz").ids) <= {f"{number:04d}{behind}" for number in range(20)}
 
 
 def test_results_as_json(config_file: Path) -> None:

@@ -217,6 +217,9 @@ def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
     ]:
         with pytest.raises(ConfigError, match=f"^{re.escape(str(path))}: {problem}$"):
             load_config(path)
+    (tmp_path / "large.yaml").write_text("#" * (1 << 20) + "\n")
+    with pytest.raises(ConfigError, match=r"large\.yaml: is larger than 1 MB, which no config is$"):
+        load_config(tmp_path / "large.yaml")
     with pytest.raises(ConfigError, match=r"latin\.yaml:2: not UTF-8 text: byte 0xe9$"):
         load_config(tmp_path / "latin.yaml")
 

@@ -281,6 +281,13 @@ def test_a_split_of_other_samples_is_refused(tmp_path: Path) -> None:
     assert str(caught.value) == (f"{path} and the samples:\n  samples without a row (1): z\n  rows of no sample (1): y")
 
 
+@pytest.mark.parametrize("cell", ["x", "", "-2", "1.0", "9" * 400, "\u0661"])
+def test_a_split_that_somebody_changed_is_named(tmp_path: Path, cell: str) -> None:
+    (tmp_path / "split.csv").write_text(f"id,fold\na,0\nb,{cell}\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"column 'fold': folds count from 0, and -1 always trains; found "):
+        read_split(tmp_path / "split.csv", ("a", "b"))
+
+
 def test_the_folds_of_some_samples(tmp_path: Path) -> None:
     path = tmp_path / "split.csv"
     write_split(path, ["x", "y", "z"], Split(np.array([2, 0, 1]), 3))

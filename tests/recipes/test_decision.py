@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -240,6 +241,21 @@ def test_what_was_decided_last_is_fitted_to_new_predictions(run: Path) -> None:
     assert decide(run).rule == "fixed"  # without --set the config counts again
     decide_again(run)
     assert json.loads((run / "thresholds.json").read_text())["rule"] == "fixed"
+
+
+def test_a_rule_that_somebody_changed_is_named(run: Path, tmp_path: Path) -> None:
+    decide_run(run, decided())
+    other = shutil.copytree(run, tmp_path / "other")
+    file = run / "thresholds.json"
+    content = json.loads(file.read_text())
+    for change in ({"rules": 3}, {"rules": {"fixed": {"x": 1}}}, {"unknown": 1}):
+        file.write_text(json.dumps({**content, **change}))
+        with pytest.raises(DataError, match=r"thresholds\.json: is not as kgcv writes it"):
+            copy_rule(other, run)
+    for text in ("[]", '{"overrides": 3}'):
+        file.write_text(text)
+        with pytest.raises(DataError, match=r"thresholds\.json: is not as kgcv writes it"):
+            decide_again(run)
 
 
 def test_another_runs_rule_stays(run: Path, tmp_path: Path) -> None:

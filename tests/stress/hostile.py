@@ -189,7 +189,7 @@ def hostile_models(good: dict[str, Any], mark: Path) -> Iterator[tuple[str, byte
     yield "packed.pt", packed.getvalue()
     for name, size in (("zero", 0), ("short", length - 1), ("long", length + 1), ("huge", 1 << 62), ("all", 2**64 - 1)):
         yield f"header-{name}.safetensors", struct.pack("<Q", size) + whole[8:]
-    for name, entry in {
+    entries: dict[str, dict[str, object]] = {
         "offsets-beyond": {"data_offsets": [0, 1 << 60]},
         "offsets-negative": {"data_offsets": [-4, 4]},
         "offsets-turned": {"data_offsets": [64, 0]},
@@ -197,7 +197,8 @@ def hostile_models(good: dict[str, Any], mark: Path) -> Iterator[tuple[str, byte
         "shape-negative": {"shape": [-1]},
         "dtype": {"dtype": "F12"},
         "no-offsets": {"data_offsets": None},
-    }.items():
+    }
+    for name, entry in entries.items():
         text = json.dumps({**header, first: {**header[first], **entry}}).encode()
         yield f"{name}.safetensors", struct.pack("<Q", len(text)) + text + whole[8 + length :]
     cards = (
@@ -325,8 +326,8 @@ def hostile_archives() -> Iterator[tuple[str, bytes]]:
     inner = zipped([(zipfile.ZipInfo("zeros"), zeros)])
     yield "bomb-within.zip", zipped([(zipfile.ZipInfo(f"{number}.zip"), inner) for number in range(4)])
     liar = bytearray(zipped([(zipfile.ZipInfo("zeros"), zeros)]))
-    place = liar.rindex(b"PK\1\2") + 24
-    liar[place : place + 4] = struct.pack("<I", 10)
+    said = liar.rindex(b"PK\1\2") + 24
+    liar[said : said + 4] = struct.pack("<I", 10)
     yield "liar.zip", bytes(liar)
     for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE):
         link = tarfile.TarInfo("link")
@@ -404,15 +405,15 @@ def runs(folder: Path, tally: Tally, draws: random.Random, inputs: int) -> None:
     for command in ("train config.yaml --run-dir run", "tta run", "tta run --compare", "decide run"):
         done = shell.invoke(kgcv, [*command.split(), *_quiet(command)])
         assert done.exit_code == 0, f"{command}: {done.output}"
-    shutil.copytree("run", "other")
+    shutil.copytree("run", ".whole")
+    restore(folder)
     files = [file for file in sorted(Path("run").rglob("*")) if file.is_file() and file.suffix in _READERS]
     for number in range(inputs):
-        file = draws.choice(files)
+        suffix = draws.choice(list(_READERS))
+        file = draws.choice([each for each in files if each.suffix == suffix])
         content = file.read_bytes()
         file.write_bytes(damaged(draws, content, file.suffix))
         command = draws.choice(_READERS[file.suffix])
-        shutil.rmtree("blend", ignore_errors=True)
-        before = set(map(str, folder.rglob("*")))
         done = shell.invoke(kgcv, [*command.split(), *_quiet(command)])
         outcome = "done" if done.exit_code == 0 else "refused"
         if done.exit_code not in (0, 1, 2) or "Traceback" in done.output:
@@ -422,8 +423,6 @@ def runs(folder: Path, tally: Tally, draws: random.Random, inputs: int) -> None:
             told = done.output.strip().splitlines()[-1:]
             tally.faults.append(f"{command}: {file} ({kept}): exit {done.exit_code}: {told}")
         tally.outcomes[outcome] += 1
-        for path in {path for path in map(str, folder.rglob("*")) if path not in before and Path(path).is_file()}:
-            Path(path).unlink()
         restore(folder)
 
 
@@ -459,9 +458,11 @@ def make_competition(folder: Path) -> None:
 
 
 def restore(folder: Path) -> None:
-    """Put the run back to what it was."""
-    shutil.rmtree(folder / "run")
-    shutil.copytree(folder / "whole" if (folder / "whole").exists() else folder / "other", folder / "run")
+    """Put the runs back to what they were."""
+    for name in ("run", "other", "blend"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    for name in ("run", "other"):
+        shutil.copytree(folder / ".whole", folder / name)
 
 
 def damaged(draws: random.Random, content: bytes, suffix: str) -> bytes:
@@ -485,7 +486,25 @@ def damaged(draws: random.Random, content: bytes, suffix: str) -> bytes:
     return bytes(changed)
 
 
-_VALUES = (None, -1, 0, 1, 99, 1e300, "x", "", [], {}, [1], {"a": 1}, True, "9" * 400, [[]], "../../x", "\x1b[31m")
+_VALUES: tuple[Any, ...] = (
+    None,
+    -1,
+    0,
+    1,
+    99,
+    1e300,
+    "x",
+    "",
+    [],
+    {},
+    [1],
+    {"a": 1},
+    True,
+    "9" * 400,
+    [[]],
+    "../../x",
+    "\x1b[31m",
+)
 _WORDS = ("", "-1", "99999999999999999999", "x", ",", '"', "nan", "\0", "é", "a b", "[", "{", ":", "../../x", "1e9")
 
 

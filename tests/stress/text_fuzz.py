@@ -269,7 +269,7 @@ def feed(name: str, folder: Path, options: argparse.Namespace) -> None:
         for module in target.watched:
             importlib.import_module(module)
         read = target.make(folder)
-    file, tally, faults = folder / f"input.{name}", Counter[str](), []
+    file, tally, faults = folder / f"input.{name}", Counter[str](), list[str]()
 
     def try_one(content: bytes) -> None:
         outcome = outcome_of(read, file, content)
