@@ -38,7 +38,7 @@ MEMORY, SECONDS = 3 * GIB, 10.0
 CONFIG = """
 data: {root: data, train: {images: train}, test: {images: [test]}, sample_submission: sample.csv}
 split: {kind: folder, folder: valid, allow_twins: true}
-resize: {ratio: 1, folder: cache, store: STORE}
+resize: {ratio: 1, STORE}
 model: {name: test_efficientnet, pretrained: false}
 train: {batch_size: 8, precision: float32}
 stages: [{image_size: 32, lr: 0.01}]
@@ -275,7 +275,9 @@ def lay_out(folder: Path, files: Files, store: str) -> None:
     write_all(folder / "data/test", good_files(12, 900))
     rows = "".join(f"good{index}.png,0\n" for index in range(900, 912))
     (folder / "data/sample.csv").write_text(f"id,p\n{rows}")
-    (folder / "config.yaml").write_text(CONFIG.replace("STORE", store))
+    (folder / "config.yaml").write_text(
+        CONFIG.replace("STORE", f"store: {store}" + ("" if store == "none" else ", folder: cache"))
+    )
 
 
 def expect_refusal(done: subprocess.CompletedProcess[str], what: str, bad: list[str]) -> list[str]:
