@@ -79,7 +79,7 @@ def test_numbers_have_many_forms(check, number):
         ("mine.csv", gzip.compress(b"id,x\na,1\n"), r"is packed by gzip, which its name denies; call it X\.csv\.gz$"),
         ("mine.csv.gz", gzip.compress(b"id,x\na,1\n")[:-9], r"mine\.csv\.gz: cannot be read as a table"),
         ("mine.csv.gz", gzip.compress(b"id,x\na,1\n") + b"rest", r"mine\.csv\.gz: cannot be read as a table"),
-        ("mine.csv", "id,x\na,1\n".encode("utf-16"), r"mine\.csv: cannot be read as a table"),
+        ("mine.csv", "id,x\na,1\n".encode("utf-16"), r"mine\.csv: is not UTF-8 text; save it as UTF-8"),
         ("mine.zip", b"PK", r"mine\.zip: a submission is named \.csv or \.csv\.gz"),
     ],
 )
