@@ -4,7 +4,7 @@
 
 Each file is made in a temporary folder (below FOLDER) and removed again; each is read by a process of its own, whose
 peak of own memory counts, Python and its imports included. Ids are short, which makes rows many and is the worst case.
-Exit 1 where a reader takes more than the README says.
+Exit 1 where a reader takes more than `most` in the table below.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Kind:
     read: Callable[[Path], int]
     """Gives the number of rows."""
     most: float
-    """Bytes of memory a byte of the file, as the README has it."""
+    """Bytes of memory that a byte of the file may take; an estimate, until all three were measured at full size."""
 
 
 def read_labels(path: Path) -> int:
