@@ -238,7 +238,7 @@ def _find_columns(table: CsvTable, source: TrainSourceConfig) -> tuple[str, tupl
     if len(table.names) < 2 or table.names[1] == id_column:
         raise DataError(
             f"{table.path}: the second column should hold the labels, the columns are {quoted(table.names)}; "
-            f"set data.train.label_columns, and check that commas separate the columns"
+            f"set data.train.label_columns"
         )
     return id_column, (table.names[1],)
 

@@ -224,14 +224,12 @@ def test_a_missing_column_names_those_there_are(tmp_path: Path) -> None:
     assert message(data) == f"{tmp_path}/train.csv: no column 'tags'; the columns are 'id', 'label'"
 
 
-@pytest.mark.parametrize(("header", "id_column"), [("id;label", None), ("x,id", "id")])
-def test_a_label_column_that_cannot_be_guessed_is_asked_for(tmp_path: Path, header: str, id_column: str | None) -> None:
+def test_a_label_column_that_cannot_be_guessed_is_asked_for(tmp_path: Path) -> None:
     touch(tmp_path, "train/1.jpg")
-    write_table(tmp_path, header, header)
-    columns = ", ".join(repr(name) for name in header.split(","))
-    assert message(config(tmp_path, labels="train.csv", id_column=id_column)) == (
-        f"{tmp_path}/train.csv: the second column should hold the labels, the columns are {columns}; "
-        "set data.train.label_columns, and check that commas separate the columns"
+    write_table(tmp_path, "x,id", "x,id")
+    assert message(config(tmp_path, labels="train.csv", id_column="id")) == (
+        f"{tmp_path}/train.csv: the second column should hold the labels, the columns are 'x', 'id'; "
+        "set data.train.label_columns"
     )
 
 
