@@ -22,8 +22,8 @@ $(STAMP): pyproject.toml
 	.venv/bin/python -m pip install --quiet --editable '.[dev]'
 	@touch $@
 
-test: setup ## Run all tests, with branch coverage and its floor
-	.venv/bin/python -m pytest --cov --cov-report=term-missing:skip-covered
+test: setup ## Run all tests on all cores, with branch coverage and its floor
+	.venv/bin/python -m pytest --numprocesses auto --cov --cov-report=term-missing:skip-covered
 
 check: setup ## Format, lint, types, architecture: what may not be wrong before a commit
 	ruff format --check .
