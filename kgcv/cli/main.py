@@ -18,6 +18,7 @@ from kgcv.cli.config import config
 from kgcv.cli.decide import decide
 from kgcv.cli.download import download
 from kgcv.cli.embeddings import embeddings
+from kgcv.cli.explain import explain
 from kgcv.cli.features import features
 from kgcv.cli.folds import folds
 from kgcv.cli.kaggle import kaggle
@@ -151,6 +152,7 @@ for _command in (
     leaderboard,
     kaggle,
     predict_one,
+    explain,
     embeddings,
     runs,
     summary,

@@ -102,6 +102,12 @@ class Objective:
             return torch.sigmoid(logits)
         return logits.exp() if self.log_target else logits
 
+    def raw_value(self, logits: Tensor, index: int) -> Tensor:
+        """`(B,)`: what stands before the activation of value `index` of `values`, and grows with it; never saturated."""
+        if self.sigmoid_output:
+            return logits[:, 0] if index == 1 else -logits[:, 0]
+        return logits[:, index]
+
     def mean_loss(self, values: np.ndarray, targets: np.ndarray) -> float:
         """The loss of final predictions, a mean over all `N` samples; no label smoothing.
 

@@ -60,7 +60,13 @@ class VisionModel(Network):
         """Pooled outputs of the body, `(B, F)`, for normalised images `(B, channels, S, S)`."""
         if self.pool is None:
             return self.body(images)  # type: ignore[no-any-return]  # timm is untyped
-        return self.pool(self.body.forward_features(images))  # type: ignore[no-any-return]  # nn.Module returns Any
+        return self.pooled(self.body.forward_features(images))
+
+    def pooled(self, outputs: Any) -> Tensor:
+        """`(B, F)` from what `body.forward_features` gives: a map, tokens, or a list of these."""
+        if self.pool is None:
+            return self.body.forward_head(outputs)  # type: ignore[no-any-return]  # timm is untyped
+        return self.pool(outputs)  # type: ignore[no-any-return]  # nn.Module returns Any
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits `(B, O)` for normalised images `(B, channels, S, S)`."""

@@ -15,7 +15,7 @@ from kgcv.data.resize import scaling_of
 from kgcv.errors import ConfigError, DataError
 from kgcv.events import Silent, never_stop
 from kgcv.recipes.run_folder import RunFolder
-from kgcv.recipes.trained_model import load_trained
+from kgcv.recipes.trained_model import TrainedModel, load_trained
 from kgcv.recipes.tta_samples import trained_folds
 
 
@@ -48,10 +48,8 @@ def predict_images(run: RunFolder, paths: Sequence[Path], fold: int | None = Non
     """
     if run.read_config().data.kind != "images":
         raise ConfigError([f"{run.path}: is a run on tables; give it a row with --row FILE"])
-    for path in paths:
-        if not path.is_file():
-            raise DataError(f"{path}: no such file")
-    return _averaged(run, [_predict_images(run, paths, number) for number in trained_folds(run, fold)])
+    require_files(paths)
+    return averaged(run, [ask_images(load_trained(run, number), paths) for number in trained_folds(run, fold)])
 
 
 def predict_rows(
@@ -83,7 +81,7 @@ def predict_rows(
             trained = load_trained(run, each)
             values = trained.predictor(trained.table_inputs(frame), Silent(), never_stop).predict(np.arange(1))
             answers.append(Predictions((f"row {number}",), trained.card.class_names, values, trained.card.task))
-        (result,) = _averaged(run, answers)
+        (result,) = averaged(run, answers)
         (rule,) = first_rules(frame, config.rows.predict)
         if rule is not None:
             known = dict.fromkeys(result.values, rule.value)
@@ -92,7 +90,18 @@ def predict_rows(
     return tuple(results)
 
 
-def _averaged(run: RunFolder, answers: Sequence[Predictions]) -> tuple[OnePrediction, ...]:
+def require_files(paths: Sequence[Path]) -> None:
+    """Refuse a path that leads to no file.
+
+    Raises:
+        DataError: names it.
+    """
+    for path in paths:
+        if not path.is_file():
+            raise DataError(f"{path}: no such file")
+
+
+def averaged(run: RunFolder, answers: Sequence[Predictions]) -> tuple[OnePrediction, ...]:
     """The mean of the folds' answers, with the tags that the run's rule gives."""
     mean: np.ndarray = np.stack([answer.values for answer in answers]).mean(axis=0, dtype=np.float64)
     names, ids, task = answers[0].class_names, answers[0].ids, answers[0].task
@@ -106,13 +115,23 @@ def _averaged(run: RunFolder, answers: Sequence[Predictions]) -> tuple[OnePredic
     return tuple(results)
 
 
-def _predict_images(run: RunFolder, paths: Sequence[Path], fold: int) -> Predictions:
-    trained = load_trained(run, fold)
-    card, geometry = trained.card, trained.card.geometry
-    assert geometry is not None, "the run is of images"
-    source = OriginalImages(tuple(paths), geometry.channels, scaling_of(trained.config.resize, geometry.edge))
-    predictor = trained.predictor(trained.image_inputs(source), Silent(), never_stop)
+def ask_images(trained: TrainedModel, paths: Sequence[Path]) -> Predictions:
+    """What one fold says about image files; a run of images.
+
+    Raises:
+        DataError: one of them is no readable image.
+    """
+    inputs = trained.image_inputs(image_files(trained, paths))
+    predictor = trained.predictor(inputs, Silent(), never_stop)
+    card = trained.card
     return Predictions(tuple(map(str, paths)), card.class_names, predictor.predict(np.arange(len(paths))), card.task)
+
+
+def image_files(trained: TrainedModel, paths: Sequence[Path]) -> OriginalImages:
+    """Image files in the size that `trained.image_inputs` takes."""
+    geometry = trained.card.geometry
+    assert geometry is not None, "the run is of images"
+    return OriginalImages(tuple(paths), geometry.channels, scaling_of(trained.config.resize, geometry.edge))
 
 
 def _decide(run: RunFolder, names: Sequence[str], values: np.ndarray) -> list[tuple[str, ...] | None]:

@@ -1,10 +1,10 @@
-"""A curve in plain characters, for a terminal or a log."""
+"""Curves and bars in plain characters, for a terminal or a log."""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 
 def draw_curve(lrs: Iterable[float], losses: Iterable[float], width: int = 60, height: int = 12) -> str:
@@ -35,3 +35,10 @@ def draw_curve(lrs: Iterable[float], losses: Iterable[float], width: int = 60, h
 def _place(value: float, low: float, high: float, size: int) -> int:
     """Index in `range(size)` of `value` between `low` and `high`."""
     return round((value - low) / (high - low) * (size - 1)) if high > low else 0
+
+
+def draw_bars(probabilities: Mapping[str, float], mark: str = "#", width: int = 30) -> list[str]:
+    """A line for each name: its probability in [0, 1] as a number, and as a bar of `width` marks at 1."""
+    longest = max(map(len, probabilities))
+    rows = ((name, value, mark * round(value * width)) for name, value in probabilities.items())
+    return [f"{value:.4f}  {name:<{longest}}  {bar}".rstrip() for name, value, bar in rows]

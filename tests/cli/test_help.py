@@ -34,6 +34,7 @@ def test_the_commands_stand_in_the_order_of_work():
         "leaderboard",
         "kaggle",
         "predict-one",
+        "explain",
         "embeddings",
         "runs",
         "summary",
