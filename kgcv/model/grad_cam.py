@@ -41,14 +41,14 @@ class Evidence:
 
 
 def find_evidence(passed: WatchedPass, score: Tensor) -> Evidence | None:
-    """What speaks for a larger `score`, a scalar made of the logits of `passed`; None where nothing has places."""
-    if not passed.maps:
-        return None
+    """What speaks for a larger `score`, a scalar made of the logits of `passed`; None where it depends on no place."""
     outputs = [one.output for one in passed.maps]
     gradients = torch.autograd.grad(score, outputs, retain_graph=True, materialize_grads=True)
-    pairs = list(zip(passed.maps, gradients, strict=True))
-    reached = [pair for pair in pairs if pair[0].to_grid(pair[1]).any()]
-    chosen, gradient = (reached or pairs)[-1]
+    pairs = zip(passed.maps, gradients, strict=True)
+    reached = [(one, gradient) for one, gradient in pairs if one.to_grid(gradient).any()]
+    if not reached:
+        return None
+    chosen, gradient = reached[-1]
     return Evidence(chosen.layer, _weighted(chosen, gradient).cpu().numpy())
 
 
@@ -58,7 +58,7 @@ def _weighted(chosen: BodyMap, gradient: Tensor) -> Tensor:
 
 
 def weighted_places(outputs: Tensor, weights: Tensor) -> Tensor:
-    """`(h, w)`, 0 and above: the sum over channels of `outputs` `(C, h, w)` times `weights`, `(C, h, w)` or `(C, 1, 1)`."""
+    """`(h, w)`, 0 and above: the sum over channels of `outputs` `(C, h, w)` times `weights`, so or `(C, 1, 1)`."""
     return (weights * outputs).sum(dim=0).relu()
 
 

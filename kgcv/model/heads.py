@@ -103,7 +103,7 @@ class Objective:
         return logits.exp() if self.log_target else logits
 
     def raw_value(self, logits: Tensor, index: int) -> Tensor:
-        """`(B,)`: what stands before the activation of value `index` of `values`, and grows with it; never saturated."""
+        """`(B,)`: what grows with value `index` of `values`, from before its activation, where nothing saturates."""
         if self.sigmoid_output:
             return logits[:, 0] if index == 1 else -logits[:, 0]
         return logits[:, index]

@@ -56,4 +56,4 @@ def _of_tokens(num_tokens: int, num_prefix: int | None) -> ToGrid | None:
 
 
 def _unrolled(prefix: int, side: int) -> ToGrid:
-    return lambda output: output[0, prefix:].T.unflatten(1, (side, side))
+    return lambda output: output[0, prefix:].T.reshape(-1, side, side)

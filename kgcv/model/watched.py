@@ -74,9 +74,12 @@ def watch(model: VisionModel, image: Tensor) -> WatchedPass:
 
 def _parts(body: Body) -> dict[str, int]:
     """Names and channels of the stages or blocks from which timm itself hands out features."""
-    existing = {name for name, _ in body.named_modules()}
-    notes = getattr(body, "feature_info", None) or ()
-    return {note["module"]: int(note["num_chs"]) for note in notes if note["module"] in existing}
+    modules, parts = dict(body.named_modules()), {}
+    for note in getattr(body, "feature_info", None) or ():
+        name, part = note["module"], modules.get(note["module"])  # some are named that do not exist (MViT)
+        within = [f"{name}.{index}" for index in range(len(part))] if isinstance(part, nn.ModuleList) else [name]
+        parts.update(dict.fromkeys(within if part is not None else [], int(note["num_chs"])))
+    return parts
 
 
 def _keeper(seen: dict[str, Any], name: str) -> Callable[[nn.Module, Any, Any], None]:
@@ -91,9 +94,9 @@ def _layout(body: Body) -> Layout:
 
 
 def _maps(layer: str, output: Any, num_channels: int, layout: Layout) -> Iterator[BodyMap]:
-    """The map in an output of a part; none, or several where it is a list (CrossViT) or a pair (PiT)."""
+    """The map in an output of a part; none, or several where it is a list (CrossViT)."""
     for tensor in output if isinstance(output, (list, tuple)) else (output,):
-        if isinstance(tensor, Tensor) and tensor.requires_grad:
+        if isinstance(tensor, Tensor) and len(tensor) == 1 and tensor.requires_grad:  # TNT has a batch of patches too
             to_grid = find_places(tuple(tensor.shape), num_channels, layout)
             if to_grid is not None:
                 yield BodyMap(layer, tensor, to_grid)

@@ -1,4 +1,4 @@
-"""The evidence for a prediction: the image as the network sees it, what in it speaks for the answer, first responses."""
+"""The evidence for a prediction: the image as the network sees it, what in it speaks for the answer, and responses."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Explanation:
     pixels: np.ndarray
     """`(S, S, channels)` float32 in [0, 1]: what the network sees, before it is normalised."""
     heat_maps: tuple[HeatMap, ...]
-    """One an answer; empty where the network keeps no places apart."""
+    """One an answer; none for an answer that depends on no place the network keeps apart."""
     first_layer: FirstLayer | None
     """None where the network has no convolution."""
 
@@ -155,7 +155,8 @@ def _pixels(model: VisionModel, image: torch.Tensor) -> np.ndarray:
     """`(S, S, channels)` float32 in [0, 1], from the normalised image."""
     normal = normalization(model.body, image.shape[1])
     rows = image[0].permute(1, 2, 0).cpu().numpy()
-    pixels: np.ndarray = np.clip(rows * np.float32(normal.std) + np.float32(normal.mean), 0, 1)
+    std, mean = (np.array(each, np.float32) for each in (normal.std, normal.mean))
+    pixels: np.ndarray = np.clip(rows * std + mean, 0, 1)
     return pixels
 
 

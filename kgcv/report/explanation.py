@@ -34,7 +34,7 @@ def draw_explanation(explanation: Explanation, title: str, png: Path) -> None:
     size = (max(3, num_panels) * _PANEL_INCHES, sum(heights) + _TITLE_INCHES)
     figure = Figure(figsize=size, dpi=_DPI, layout="constrained")
     figure.suptitle(_literal(title), fontsize=10)
-    upper, *lower = np.atleast_1d(figure.subfigures(len(heights), 1, height_ratios=heights))
+    upper, *lower = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
     image, *panels, values = upper.subplots(1, num_panels)
     rgb = as_rgb(explanation.pixels)
     _show(image, rgb, f"as the network sees it, {len(rgb)} x {len(rgb)}")

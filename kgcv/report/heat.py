@@ -27,7 +27,7 @@ def blend_heat(rgb: np.ndarray, heat: np.ndarray) -> np.ndarray:
     """`(H, W, 3)` float32 in [0, 1]: the image in grey, and over it the heat `(H, W)` in [0, 1], dark red to yellow."""
     from matplotlib import colormaps
 
-    grey = rgb @ np.float32([0.299, 0.587, 0.114])  # ITU-R 601, as Pillow's L
+    grey = rgb @ np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R 601, as Pillow's L
     colours = colormaps["hot"](0.25 + 0.5 * heat)[..., :3].astype(np.float32)
     opacity = _STRONGEST * heat[..., None]
     blended: np.ndarray = (1 - opacity) * grey[..., None] + opacity * colours
