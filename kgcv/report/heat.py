@@ -24,11 +24,11 @@ def as_rgb(pixels: np.ndarray) -> np.ndarray:
 
 
 def blend_heat(rgb: np.ndarray, heat: np.ndarray) -> np.ndarray:
-    """`(H, W, 3)` float32 in [0, 1]: the image in grey, and over it the heat `(H, W)` in [0, 1], dark red to yellow."""
+    """`(H, W, 3)` float32 in [0, 1]: the image in grey, and over it the heat `(H, W)` in [0, 1], dark red to orange."""
     from matplotlib import colormaps
 
     grey = rgb @ np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R 601, as Pillow's L
-    colours = colormaps["hot"](0.25 + 0.5 * heat)[..., :3].astype(np.float32)
+    colours = colormaps["hot"](0.2 + 0.42 * heat)[..., :3].astype(np.float32)
     opacity = _STRONGEST * heat[..., None]
     blended: np.ndarray = (1 - opacity) * grey[..., None] + opacity * colours
     return blended

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 import torch
+from timm.models.cait import Cait
 from timm.models.crossvit import CrossVit
 from timm.models.deit import VisionTransformerDistilled
 from timm.models.eva import Eva
 from timm.models.swin_transformer import SwinTransformer
 from timm.models.tnt import TNT
+from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from kgcv.config.schema import ModelConfig
@@ -74,16 +76,16 @@ _BODIES: dict[str, Callable[[], nn.Module]] = {
     "deit": lambda: VisionTransformerDistilled(
         img_size=32, patch_size=8, num_classes=0, embed_dim=16, depth=2, num_heads=2
     ),
-    "tnt": lambda: TNT(
-        32, 16, num_classes=0, embed_dim=16, inner_dim=8, depth=2, num_heads_inner=2, num_heads_outer=2, inner_stride=4
-    ),
+    "tnt": lambda: TNT(32, 16, num_classes=0, embed_dim=16, inner_dim=8, depth=2, num_heads_inner=2, num_heads_outer=2),
+    "cait": lambda: Cait(32, 8, num_classes=0, embed_dim=16, depth=2, num_heads=2),
+    "vit": lambda: VisionTransformer(24, 8, num_classes=0, embed_dim=32, depth=2, num_heads=4),
     "crossvit": lambda: CrossVit(
         32,
         img_scale=(1.0, 1.0),
         patch_size=(8, 16),
         num_classes=0,
         embed_dim=(8, 16),
-        depth=((1, 1, 0),),
+        depth=((1, 1, 0), (1, 1, 0)),
         num_heads=(1, 2),
         mlp_ratio=(2.0, 2.0, 1.0),
     ),

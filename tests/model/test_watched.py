@@ -24,7 +24,11 @@ def image_of(side: int) -> Tensor:
         ("eva", 32, [("blocks.0", 4), ("blocks.1", 4), ("features", 4)]),
         ("deit", 32, [("blocks.0", 4), ("blocks.1", 4), ("features", 4)]),
         ("tnt", 32, [("blocks.0", 2), ("blocks.1", 2), ("features", 2)]),  # and tokens within patches, left out
-        ("crossvit", 32, [("blocks.0", 4), ("blocks.0", 2), ("features", 4), ("features", 2)]),
+        (
+            "crossvit",
+            32,
+            [*[("blocks.0", 4), ("blocks.0", 2), ("blocks.1", 4), ("blocks.1", 2)], ("features", 4), ("features", 2)],
+        ),
         ("test_vit", 40, [*((f"blocks.{number}", 3) for number in range(6)), ("features", 3)]),  # padded to 48
         ("test_vit_relpos", 160, [*((f"blocks.{number}", 10) for number in range(9)), ("features", 10)]),
     ],
