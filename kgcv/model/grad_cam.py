@@ -8,9 +8,9 @@ where a small image has shrunk to a single place, an earlier stage has more.
 Maps have one weight a channel, its mean gradient, as in the paper. Tokens have one a channel and place, the gradient
 there (HiResCAM, Draelos and Carin 2020, arXiv:2011.08891): attention reads each place as much as it wants, and a mean
 over places loses which ones. Measured with timm's test_vit, trained to tell red spots from green ones anywhere in 36
-patches: the hottest place is the spot's in 54 of 60 images, and in 2 of 60 with mean gradients. Where places are averaged
-before the head both are the same. Attention may move evidence between places before it is seen here: the heat of a
-transformer says where the answer was read, which is not always where it was shown.
+patches: the hottest place is the spot's in 54 of 60 images, and in 2 of 60 with mean gradients. Where places are
+averaged before the head both are the same. Attention may move evidence between places before it is looked for here:
+the heat of a transformer says where the answer was read, which is not always where it was shown.
 
 Own code, 25 lines, not a library. pytorch-grad-cam 1.5.7 brings OpenCV, 153 MB, and 1.4 s of imports beyond torch and
 timm; its user names the layer and writes down the layout. captum 0.9.0 brings tqdm, 4.5 MB and 0.3 s; its LayerGradCam
