@@ -106,7 +106,9 @@ def explain_images(
     predictions = averaged(run, [ask_images(trained, paths)])
     with explained_memory("while explaining", trained.runtime.device, 1):
         for prediction, image in zip(predictions, _ready_images(trained, paths), strict=True):
-            yield _explain(trained, prediction, image, [answer] if answer else _answers(prediction, trained.card.task))
+            yield _explain(
+                trained, prediction, image, [answer] if answer else chosen_answers(prediction, trained.card.task)
+            )
 
 
 def _ready_images(trained: TrainedModel, paths: Sequence[Path]) -> Iterator[torch.Tensor]:
@@ -119,7 +121,8 @@ def _ready_images(trained: TrainedModel, paths: Sequence[Path]) -> Iterator[torc
         yield inputs.ready(batch, PLAIN.changes(row))
 
 
-def _answers(prediction: OnePrediction, task: Task) -> list[str]:
+def chosen_answers(prediction: OnePrediction, task: Task) -> list[str]:
+    """What evidence is shown for where nobody asks: the best class, the tags decided on, or the first numbers."""
     names = list(prediction.values)
     if task == "regression":
         return names[:MAX_ANSWERS]

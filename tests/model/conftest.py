@@ -35,7 +35,7 @@ class ColourBody(nn.Module):
             self.stem.weight[0, 0] = self.stem.weight[1, 2] = 1 / 16
 
     def forward_features(self, images: Tensor) -> Tensor:
-        colours = self.stem(images)
+        colours: Tensor = self.stem(images)
         if self.layout == "NHWC":
             return colours.permute(0, 2, 3, 1)
         if self.layout == "tokens":

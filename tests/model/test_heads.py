@@ -187,3 +187,10 @@ def test_numbers_learned_as_logarithms():
     assert objective.values(logits).flatten().tolist() == pytest.approx([1, 2])
     told = objective.mean_loss(objective.values(logits).numpy(), targets.numpy())
     assert told == pytest.approx((1 + math.log(4)) / 2)
+
+
+def test_the_raw_value_grows_with_the_value():
+    logits = torch.tensor([[3.0, -1.0]])
+    assert SINGLE.raw_value(logits, 1).tolist() == [-1.0]
+    assert ONE_UNIT.raw_value(logits[:, :1], 1).tolist() == [3.0]
+    assert ONE_UNIT.raw_value(logits[:, :1], 0).tolist() == [-3.0]  # what speaks against the second class

@@ -11,14 +11,13 @@ import pytest
 from PIL import Image
 
 from kgcv.config.load import dump_config
-from kgcv.config.schema import Config
 from kgcv.engine.randomness import Purpose, number_from
 from kgcv.errors import ConfigError, DataError
 from kgcv.files import hash_file
 from kgcv.model.checkpoint import Geometry, WeightsCard, save_weights
 from kgcv.model.vision import build_model
-from kgcv.recipes.explain import Explanation, explain_images
-from kgcv.recipes.predict_one import predict_images
+from kgcv.recipes.explain import Explanation, chosen_answers, explain_images
+from kgcv.recipes.predict_one import OnePrediction, predict_images
 from kgcv.recipes.run_folder import RunFolder
 
 PHOTOS = [Path(f"data/test/{number}.png") for number in range(3)]
@@ -107,13 +106,18 @@ def test_of_several_labels_the_tags_decided_on(untrained: Untrained) -> None:
     (one,) = explain_images(run, PHOTOS[:1])
     assert answers_of([one]) == [list(one.prediction.values)[:1]]  # no rule yet: the most probable
 
+    best_first = {"d": 0.9, "c": 0.8, "b": 0.4, "a": 0.3, "e": 0.1}
+    assert chosen_answers(OnePrediction("x.png", best_first, ("a", "b")), "multi") == ["b", "a"]
+    assert chosen_answers(OnePrediction("x.png", best_first, tuple("abcd")), "multi") == ["d", "c", "b"]
+    assert chosen_answers(OnePrediction("x.png", best_first, ()), "multi") == ["d"]
+
 
 def test_numbers_are_all_explained_in_their_own_order(untrained: Untrained) -> None:
     run = untrained("test_resnet", 64, task="regression", class_names=("width", "height"))
     assert answers_of(list(explain_images(run, PHOTOS[:1]))) == [["width", "height"]]
 
 
-def test_what_cannot_be_explained(finished: RunFolder, tmp_path: Path, change: Callable[..., Config]) -> None:
+def test_what_cannot_be_explained(finished: RunFolder, tmp_path: Path) -> None:
     (tmp_path / "text.png").write_text("hello")
     with pytest.raises(DataError, match=r"nowhere\.png: no such file"):
         list(explain_images(finished, [tmp_path / "nowhere.png"]))
