@@ -85,7 +85,6 @@ def test_a_class_that_was_asked_for(finished: RunFolder) -> None:
     [
         ("test_resnet", 64, "features", 2),
         ("test_mambaout", 64, "features", 2),
-        ("test_vit", 40, "blocks.4", 3),
         ("test_vit2", 48, "features", 3),
     ],
 )

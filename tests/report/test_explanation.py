@@ -33,7 +33,7 @@ def size_of(png):
 
 def test_a_picture_is_as_wide_as_it_has_panels_and_as_high_as_it_has_rows(tmp_path):
     draw_explanation(explanation(), "a.png, fold 0", tmp_path / "out" / "one.png")
-    draw_explanation(explanation(num_maps=3), "a.png, fold 0", tmp_path / "three.png")
+    draw_explanation(explanation(num_maps=3, num_classes=3), "a.png, fold 0", tmp_path / "three.png")
     draw_explanation(explanation(kernel=False), "a.png, fold 0", tmp_path / "no kernel.png")
     draw_explanation(replace(explanation(), first_layer=None), "a.png, fold 0", tmp_path / "no layer.png")
     (width, height), wide = size_of(tmp_path / "out" / "one.png"), size_of(tmp_path / "three.png")
