@@ -21,6 +21,7 @@ from kgcv.cli.embeddings import embeddings
 from kgcv.cli.explain import explain
 from kgcv.cli.features import features
 from kgcv.cli.folds import folds
+from kgcv.cli.init import init
 from kgcv.cli.kaggle import kaggle
 from kgcv.cli.leaderboard import leaderboard
 from kgcv.cli.ledger import ledger
@@ -138,6 +139,7 @@ def main(context: click.Context) -> None:
 for _command in (
     sample,
     download,
+    init,
     check,
     folds,
     resize,

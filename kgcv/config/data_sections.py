@@ -71,6 +71,9 @@ class TestSourceConfig:
     """Folder or folders of the test images, below `data.root`."""
     suffix: str = ""
     """What follows the id in a file name (`.jpg`); empty when the ids already are file names."""
+    ids: str | None = None
+    """CSV file below `data.root` whose first column has the ids to predict (the sample submission will do); other
+    images in the folders are passed over. Without it all are predicted. Labelled images may lie in the same folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

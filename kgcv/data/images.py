@@ -152,12 +152,21 @@ def inspect_image(path: Path, channels: int = 3) -> ImageFacts:
     Raises:
         DataError: whatever `read_image` would raise.
     """
+    facts = peek_image(path)
+    read_image(path, channels)
+    return facts
+
+
+def peek_image(path: Path) -> ImageFacts:
+    """The facts of a file, from its header alone where its format has them there.
+
+    Raises:
+        DataError: missing, not an image, or too large.
+    """
     with _opened(path) as image:
         is_rotated = _orientation(image) != 1
         width, height = _upright_size(image)
-        facts = ImageFacts(width, height, image.mode, is_rotated, _num_pages(image))
-    read_image(path, channels)
-    return facts
+        return ImageFacts(width, height, image.mode, is_rotated, _num_pages(image))
 
 
 def write_jpeg(path: Path, image: np.ndarray, quality: int = JPEG_QUALITY, sync: bool = True) -> None:

@@ -80,6 +80,7 @@ def read_train_samples(data: DataConfig, split: SplitConfig) -> SampleTable:
         folders["valid"] = root / split.folder
         _refuse_nested(folders["train"], folders["valid"])
     images = {mark: find_images(folder, source.suffix) for mark, folder in folders.items()}
+    images["train"] = _without_test(images["train"], folders["train"], data)
     if source.labels is None:
         samples = _name_samples(images, folders, split, source)
     else:
@@ -95,7 +96,8 @@ def read_test_samples(data: DataConfig) -> SampleTable:
     """The samples to predict, folder by folder as configured, sorted by id within each.
 
     Raises:
-        DataError: a folder is missing or has no images, or two folders hold the same id.
+        DataError: a folder is missing or has no images, two folders hold the same id, or an id of `data.test.ids` has
+            no image.
         ConfigError: there is no `data.test`.
     """
     if data.test is None:
@@ -104,7 +106,30 @@ def read_test_samples(data: DataConfig) -> SampleTable:
     found = [find_images(folder, data.test.suffix) for folder in folders]
     ids = [name for images in found for name in images]
     raise_problems("data.test.images", {"ids that occur in more than one folder": doubled(ids)})
-    return SampleTable(tuple(ids), tuple(path for images in found for path in images.values()))
+    if data.test.ids is None:
+        return SampleTable(tuple(ids), tuple(path for images in found for path in images.values()))
+    asked, paths = _test_ids(data, data.test.ids), {name: path for images in found for name, path in images.items()}
+    lost = {"ids without an image": [name for name in asked if name not in paths]}
+    raise_problems(f"{Path(data.root) / data.test.ids} and data.test.images", lost)
+    return SampleTable(asked, tuple(paths[name] for name in asked))
+
+
+def _test_ids(data: DataConfig, file: str) -> tuple[str, ...]:
+    table = read_csv_table(Path(data.root) / file)
+    ids = table.columns[table.names[0]]
+    raise_problems(f"{table.path}", {"ids that occur more than once": doubled(ids)})
+    return ids
+
+
+def _without_test(images: dict[str, Path], folder: Path, data: DataConfig) -> dict[str, Path]:
+    """The images of the training folder but for those to predict, which `data.test.ids` tells apart there."""
+    test = data.test
+    if test is None or test.ids is None:
+        return images
+    if all((Path(data.root) / name).resolve() != folder.resolve() for name in test.images):
+        return images
+    predicted = {folder / (name + test.suffix) for name in _test_ids(data, test.ids)}
+    return {name: path for name, path in images.items() if path not in predicted}
 
 
 def find_images(folder: Path, suffix: str) -> dict[str, Path]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from kgcv.archives.formats import find_format
 from kgcv.archives.unpack import unpack_one
@@ -16,21 +15,18 @@ from kgcv.kaggle.settle import Desk
 from kgcv.kaggle.source import Source
 from kgcv.kaggle.transfer import fetch
 from kgcv.kaggle.web import Request
-
-_TABLE = re.compile(r".*\.csv(\.(gz|zip|7z))?", re.IGNORECASE)
+from kgcv.recipes.sample_names import TABLE_NAME, sample_names
 
 
 def find_sample(names: Sequence[str], slug: str) -> str:
     """The one among a competition's file names that is its sample submission.
 
-    Its name speaks of a submission (`sample_submission.csv`, `gender_submission.csv`); of several such, the one that
-    also speaks of a sample.
+    Names are judged as by `sample_names`.
 
     Raises:
         ConfigError: none or several.
     """
-    found = [name for name in names if _TABLE.fullmatch(name) and "submission" in PurePosixPath(name).name.lower()]
-    found = [name for name in found if "sample" in PurePosixPath(name).name.lower()] or found
+    found = sample_names(names)
     if len(found) == 1:
         return found[0]
     what = f"several files that may be its sample file ({listed(found)})" if found else "no file called submission"
@@ -56,7 +52,7 @@ def fetch_sample(desk: Desk, slug: str, folder: Path) -> Path:
     if find_format(fetched.path) is None and fetched.size != sizes[name]:
         raise KaggleError(f"{name}: {fetched.size} bytes came, and Kaggle lists {sizes[name]}; try again")
     place = fetched.path.name
-    tables = [file.name for file in unpack_one(fetched.path, folder, place) if _TABLE.fullmatch(file.name)]
+    tables = [file.name for file in unpack_one(fetched.path, folder, place) if TABLE_NAME.fullmatch(file.name)]
     if len(tables) != 1:
         raise DataError(f"{place}: holds {len(tables)} tables; unpack it and name the sample file with --sample")
     return folder / tables[0]

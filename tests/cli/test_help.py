@@ -20,6 +20,7 @@ def test_the_commands_stand_in_the_order_of_work():
     assert list(main.commands) == [
         "sample",
         "download",
+        "init",
         "check",
         "folds",
         "resize",
