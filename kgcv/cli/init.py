@@ -14,8 +14,7 @@ from kgcv.cli.text_table import table_lines
 if TYPE_CHECKING:
     from kgcv.recipes.init import InitResult
 
-_SHOWN = ("data.train", "data.test", "data.tables", "data.target", "data.task", "data.sample", "data.date", "data.id")
-_SHOWN += ("split", "train.metric", "target", "rows", "submission")
+_SHOWN = ("data", "split", "train.metric", "target", "rows", "submission")
 """Sections of guesses that are worth a line on the terminal; the file has all."""
 
 
@@ -64,7 +63,7 @@ def describe(result: InitResult) -> str:
             *table_lines(rows, num_left=2),
             *(f"TODO     {todo}" for todo in result.todos),
             *(f"problem  {problem}" for problem in result.problems),
-            f"{result.path}: written; kgcv reads {result.num_train:,} labelled samples and {result.num_test:,} to predict",
+            f"{result.path}: written; kgcv reads {result.num_train:,} labelled samples, {result.num_test:,} to predict",
             f"next: {_next_command(result)}",
         ]
     )

@@ -89,7 +89,7 @@ def suffix_of(file: str) -> str:
 
 
 def role_of(parts: Parts) -> str | None:
-    """`train`, `test` or `valid` for names such as `train`, `train-jpg`, `stage_1_test_images`; the last part counts."""
+    """`train`, `test` or `valid` for names such as `train-jpg` or `stage_1_test_images`; the last part counts."""
     for part in reversed(parts):
         for word in re.split(r"[^a-z]+", part.lower()):
             if word in _ROLES:

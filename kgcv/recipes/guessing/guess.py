@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kgcv.errors import listed
+
 
 @dataclass(frozen=True, slots=True)
 class Instead:
@@ -51,12 +53,9 @@ class Sheet:
 
 def counted(number: int, noun: str) -> str:
     """`1 image`, `25,000 images`."""
-    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}es" if noun.endswith("s") else f"{noun}s"
-    return f"{number:,} {noun if number == 1 else plural}"
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def quoted_some(names: Sequence[str], limit: int = 3) -> str:
     """The first names and the count of the rest, as `errors.listed` has them."""
-    from kgcv.errors import listed
-
     return listed(names, limit=limit)

@@ -13,7 +13,7 @@ from kgcv.recipes.guessing.answer_form import Answer, guess_answer, guess_metric
 from kgcv.recipes.guessing.files import Files
 from kgcv.recipes.guessing.guess import Guess, Instead, Sheet, counted, quoted_some
 from kgcv.recipes.guessing.label_columns import TaskGuess, guess_task
-from kgcv.recipes.guessing.side_columns import guess_groups, unread_columns
+from kgcv.recipes.guessing.side_columns import find_class_names, guess_groups, unread_columns
 from kgcv.recipes.guessing.test_source import TestSource, find_test_source
 from kgcv.recipes.guessing.train_source import TrainSource, find_train_source
 from kgcv.recipes.guessing.training import (
@@ -50,6 +50,7 @@ def image_sheet(files: Files) -> Sheet:
             *_test_guesses(test),
             *_sample_guesses(files),
             Guess("data.task", task.task, task.because, task.instead),
+            Guess("data.task", because=find_class_names(files.survey, labels.class_names)),
             *_split_guesses(train, files),
             guess_resize(facts),
             *guess_model(facts),

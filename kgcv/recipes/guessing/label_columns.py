@@ -107,12 +107,13 @@ def _task_of_numbers(cells: Sequence[str], asked: Sequence[str]) -> TaskGuess:
     if decimal := next((cell for cell in cells if not cell.lstrip("+-").isdecimal()), None):
         return TaskGuess("regression", f"decimal numbers such as {decimal}")
     numbers = {int(cell) for cell in cells}
-    span = f"{len(numbers)} whole numbers from {min(numbers)} to {max(numbers)}"
+    span = f"{len(numbers):,} whole numbers from {min(numbers)} to {max(numbers)}"
     beyond = [cell for cell in asked if not cell.isdecimal() and number_in(cell) > 1]
     is_gapless = min(numbers) in (0, 1) and len(numbers) == max(numbers) - min(numbers) + 1
     if beyond or not is_gapless or len(numbers) > MANY_CLASSES or len(numbers) < 2:
         reason = f", and the sample submission has {beyond[0]}" if beyond else ""
-        return TaskGuess("regression", f"{span}{reason}", instead=(Instead("single", "if they number classes"),))
+        other = (Instead("single", "if they number classes"),) if 1 < len(numbers) <= MANY_CLASSES else ()
+        return TaskGuess("regression", f"{span}{reason}", instead=other)
     other = (Instead("regression", "if they are amounts, such as ages or grades"),) if len(numbers) > 2 else ()
     return TaskGuess("single", f"{span}, as classes are numbered", instead=other)
 

@@ -6,6 +6,9 @@ import re
 from collections.abc import Iterable, Sequence
 
 from kgcv.data.csv_table import CsvTable
+from kgcv.data.survey import Survey
+from kgcv.errors import DataError
+from kgcv.files import read_json
 from kgcv.recipes.guessing.guess import Guess, Instead, quoted_some
 from kgcv.recipes.guessing.label_columns import number_in
 
@@ -51,6 +54,20 @@ def unread_columns(table: CsvTable, used: Iterable[str], test: CsvTable | None) 
     texts = [f"{quoted_some(leaks, 8)}: not in {test.path.name}, so they may tell the answer"] if leaks else []
     texts += [f"kgcv reads images alone, not {quoted_some(plain, 8)}"] if plain else []
     return "; ".join(texts)
+
+
+def find_class_names(survey: Survey, class_names: Sequence[str]) -> str:
+    """What a JSON file has for numbered classes, as a remark; empty if none has anything for each of them."""
+    if not all(name.isdecimal() for name in class_names):
+        return ""
+    for file in survey.others:
+        try:
+            told = read_json(survey.root / file)
+        except DataError:
+            continue
+        if isinstance(told, dict) and set(class_names) <= told.keys():
+            return f"{file} names the classes: {quoted_some([f'{name} {told[name]}' for name in class_names])}"
+    return ""
 
 
 def _may_group(cells: Sequence[str]) -> bool:

@@ -10,8 +10,8 @@ import pandas as pd
 
 from kgcv.data.tables.columns import kind_of, numbers_of
 
-MOST_KINDS = 50
-"""Whole numbers with up to so many different values are kinds; the course takes all such columns for categories."""
+MOST_KINDS = 60
+"""Whole numbers with up to so many different values are kinds: weeks of a year and minutes are."""
 
 ALL_DIFFERENT = 0.5
 """Texts with more different values than this part of the rows are names, of which nothing can be learned."""

@@ -80,13 +80,13 @@ def find_target(files: TableFiles) -> tuple[str, str]:
             "column of a table; leave one of them in the sample file"
         )
     if wanted:
-        return wanted[0], "the sample submission asks for it, and the rows to predict have it not"
+        return wanted[0], f"the sample submission asks for it; {files.names['test']} lacks it"
     train = files.texts["train"]
     spelled = [name for name in alone if len(asked) > 1 and set(train[name].cat.categories) <= set(asked)]
     if len(spelled) == 1:
         return spelled[0], "its values are the columns of the sample submission"
     if len(alone) == 1:
-        return alone[0], "the only column that the rows to predict have not"
+        return alone[0], f"the only column that {files.names['test']} lacks"
     what = f"several columns, {quoted(alone)}" if alone else "no column"
     raise DataError(
         f"{files.names['train']}: it has {what} that {files.names['test']} has not, and no sample submission tells "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -25,7 +26,7 @@ from kgcv.recipes.guessing.table_columns import ColumnGuesses, sort_columns
 from kgcv.recipes.guessing.table_dates import DateColumn, find_dates, guess_time_split, parts_of
 from kgcv.recipes.guessing.table_files import TableFiles, find_id, find_missing_words, find_target, open_tables
 from kgcv.recipes.guessing.table_joins import Joins, find_joins
-from kgcv.recipes.guessing.table_target import guess_target_form
+from kgcv.recipes.guessing.table_target import TargetForm, guess_target_form
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,6 @@ class Features:
 
     frame: pd.DataFrame
     num_train: int
-    shared: tuple[str, ...]
-    """Columns of `train` and of `test`."""
     joins: Joins
     date: DateColumn | None
     columns: ColumnGuesses
@@ -55,10 +54,11 @@ def table_sheet(survey: Survey) -> Sheet:
     data = DataConfig(
         root=str(survey.root), kind="table", tables=dict(files.names), id_column=id_column, missing_words=words
     )
-    features = _make_features(read_tables(data), files, used={target, id_column})
+    tables = read_tables(data)
     task = _guess_task(files, target)
     answer = _guess_answer(files, task, target)
-    form = _target_form(features, target) if task.task == "regression" else ()
+    form = _target_form(tables, files, target) if task.task == "regression" else TargetForm()
+    features = _make_features(tables, files, used={target, id_column, *form.ruled})
     return Sheet(
         (
             Guess("data.kind", "table", "rows of CSV files; no image has a label"),
@@ -72,9 +72,9 @@ def table_sheet(survey: Survey) -> Sheet:
             *_sample_guess(files),
             *_feature_guesses(features),
             *_column_guesses(features),
-            *form,
+            *form.guesses,
             *_split_guesses(features),
-            *_training_guesses(features, answer, task, is_log=any(guess.key == "target.log" for guess in form)),
+            *_training_guesses(features, answer, task, is_log=form.is_log),
             *answer.guesses,
         )
     )
@@ -84,8 +84,7 @@ def _make_features(tables: Tables, files: TableFiles, used: set[str]) -> Feature
     """Join what can be joined, take dates apart, and look at the columns that are then there."""
     rows = tables.frames[ROWS]
     joins = find_joins(rows, {name: frame for name, frame in tables.frames.items() if name != ROWS})
-    shared = tuple(name for name in files.texts["train"].columns if name in files.texts["test"].columns)
-    date = find_dates(rows, [name for name in shared if name not in used])
+    date = find_dates(rows, [name for name in _shared(files) if name not in used])
     steps: list[AnyStep] = list(joins.steps)
     if date is not None:
         steps += [] if date.step is None else [date.step]
@@ -95,22 +94,16 @@ def _make_features(tables: Tables, files: TableFiles, used: set[str]) -> Feature
     columns = sort_columns(frame, tables.num_train, passed_over, joins.keys)
     if columns.gappy:
         steps.append(FillStep(step="fill", columns=columns.gappy, by="median", flag=True))
-    return Features(frame, tables.num_train, shared, joins, date, columns, tuple(steps))
+    return Features(frame, tables.num_train, joins, date, columns, tuple(steps))
 
 
 def _guess_task(files: TableFiles, target: str) -> TaskGuess:
     """One target a row, so that a text is one class, whatever separators it holds."""
     texts = files.texts["train"][target].cat.categories
-    table = CsvTable(_path(files), {target: tuple(texts)})
+    table = CsvTable(Path(files.names["train"]), {target: tuple(texts)})
     asked = files.sample if files.sample is not None and len(files.sample.names) == 2 else None
     guess = guess_task(table, (target,), asked)
     return TaskGuess("single", f"{len(texts)} different texts") if guess.task == "multi" else guess
-
-
-def _path(files: TableFiles) -> Any:
-    from pathlib import Path
-
-    return Path(files.names["train"])
 
 
 def _guess_answer(files: TableFiles, task: TaskGuess, target: str) -> Answer:
@@ -121,15 +114,20 @@ def _guess_answer(files: TableFiles, task: TaskGuess, target: str) -> Answer:
     return guess_answer(files.sample, kind, (target,) if kind == "regression" else texts, None)
 
 
-def _target_form(features: Features, target: str) -> tuple[Guess, ...]:
-    return guess_target_form(features.frame.iloc[: features.num_train], target, features.shared)
+def _target_form(tables: Tables, files: TableFiles, target: str) -> TargetForm:
+    return guess_target_form(tables.frames[ROWS].iloc[: tables.num_train], target, _shared(files))
+
+
+def _shared(files: TableFiles) -> tuple[str, ...]:
+    """Columns of rows to learn from and of rows to predict."""
+    return tuple(name for name in files.texts["train"].columns if name in files.texts["test"].columns)
 
 
 def _leaks(files: TableFiles, target: str) -> str:
     leaks = [name for name in files.only_in_train if name != target]
     if not leaks:
         return ""
-    return f"; {quoted_some(leaks, 8)}: left out, for the rows to predict have it not either"
+    return f"; not used, for it lacks them as well: {quoted_some(leaks, 8)}"
 
 
 def _file_guesses(files: TableFiles) -> Iterator[Guess]:

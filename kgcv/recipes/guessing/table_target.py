@@ -27,11 +27,23 @@ FEW = 0.01
 class ZeroRule:
     """Rows of which the target is known to be 0."""
 
+    column: str
     condition: str
     num_rows: int
 
 
-def guess_target_form(frame: pd.DataFrame, target: str, shared: Iterable[str]) -> tuple[Guess, ...]:
+@dataclass(frozen=True, slots=True)
+class TargetForm:
+    """In what form numbers are learned."""
+
+    guesses: tuple[Guess, ...] = ()
+    """Of the sections `target` and `rows`."""
+    is_log: bool = False
+    ruled: tuple[str, ...] = ()
+    """The column that tells the rows which are 0; among the others it says nothing."""
+
+
+def guess_target_form(frame: pd.DataFrame, target: str, shared: Iterable[str]) -> TargetForm:
     """Whether to learn logarithms, and what becomes of rows whose target is 0.
 
     Args:
@@ -43,15 +55,15 @@ def guess_target_form(frame: pd.DataFrame, target: str, shared: Iterable[str]) -
     zeros, least = int((values == 0).sum()), float(np.nanmin(values))
     above = values[values > 0]
     if least < 0 or len(above) < 3 or (skew := _skewness(above)) < SKEWED:
-        return ()
+        return TargetForm()
     because = f"all above 0, with skewness {skew:.1f}: errors count in percent"
     if not zeros:
-        return (Guess("target.log", True, because),)
+        return TargetForm((Guess("target.log", True, because),), is_log=True)
     rule = _zero_rule(frame, values, shared)
     if rule is None:
         seen = f"skewness {skew:.1f}, but {zeros:,} rows are 0; with rows.keep_where: {target} > 0"
-        return (Guess("target", instead=(Instead({"log": True}, seen),)),)
-    return (
+        return TargetForm((Guess("target", instead=(Instead({"log": True}, seen),)),))
+    guesses = (
         Guess("target.log", True, f"above 0 the skewness is {skew:.1f}: errors count in percent"),
         Guess("rows.keep_where", f"{target} > 0", f"{zeros:,} rows are 0, which has no logarithm"),
         Guess(
@@ -60,6 +72,7 @@ def guess_target_form(frame: pd.DataFrame, target: str, shared: Iterable[str]) -
             f"{target} is 0 in all {rule.num_rows:,} rows with {rule.condition}",
         ),
     )
+    return TargetForm(guesses, is_log=True, ruled=(rule.column,))
 
 
 def _zero_rule(frame: pd.DataFrame, values: np.ndarray, shared: Iterable[str]) -> ZeroRule | None:
@@ -72,7 +85,7 @@ def _zero_rule(frame: pd.DataFrame, values: np.ndarray, shared: Iterable[str]) -
         for value in column.dropna().unique():
             inside = values[(column == value).to_numpy()]
             if len(inside) >= FEW * len(values) and not inside.any() and len(inside) >= RULED * num_zeros:
-                return ZeroRule(f"{name} == {value:g}", len(inside))
+                return ZeroRule(name, f"{name} == {value:g}", len(inside))
     return None
 
 

@@ -102,7 +102,8 @@ def _refuse_equals(sources: Iterable[TrainSource], files: Files) -> None:
     if len(told) > 1:
         names = " and ".join(sorted(told.values()))
         raise DataError(
-            f"{files.survey.root}: {names} label the images equally well and differently; move aside all but the right one"
+            f"{files.survey.root}: {names} label the images equally well and differently; "
+            "move aside all but the right one"
         )
 
 
@@ -138,8 +139,8 @@ def _unlabelled(files: Files) -> DataError:
         for table in files.tables:
             if named := nested_name(table, folder):
                 return DataError(
-                    f"{table.path}: {named[0]!r} seems to be {folder.name}/{named[1]}, but an id names its folders, too; "
-                    "write them into the ids, or link the images into one folder"
+                    f"{table.path}: {named[0]!r} seems to be {folder.name}/{named[1]}, but an id names its "
+                    "folders, too; write them into the ids, or link the images into one folder"
                 )
     missing = "nothing tells labels: no CSV file names the images, and neither folders nor file names are classes"
     return DataError("; ".join([f"{root}: {seen(files.survey)}; {missing}", *files.unread]))

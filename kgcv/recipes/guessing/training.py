@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -82,7 +83,7 @@ def guess_batch_size(num_images: int) -> Guess:
 def guess_stages(facts: Sequence[ImageFacts]) -> Guess:
     """First the head alone, then all layers, at growing sizes."""
     sizes = stage_sizes(facts)
-    stages = [{"image_size": sizes[0], "frozen": True, "lr": HEAD_RATE, "cycle_len": 2}]
+    stages: list[dict[str, Any]] = [{"image_size": sizes[0], "frozen": True, "lr": HEAD_RATE, "cycle_len": 2}]
     stages += [{"image_size": size, "lr": RATES, "cycle_len": 3} for size in sizes]
     seen = _sizes_seen(facts)
     because = f"{seen}; the head alone, then all layers, at growing sizes; run `kgcv lr-find` for better rates"
