@@ -78,9 +78,7 @@ def _has_rows(survey: Survey) -> bool:
 
 
 def _with_name(sheet: Sheet, folder: Path) -> Sheet:
-    name = Instead(
-        folder.resolve().name, "the competition's name in its address, for kgcv submit; so the folder is called"
-    )
+    name = Instead(folder.resolve().name, "the name in its address, for kgcv submit, if the folder is called so")
     return Sheet((Guess("competition", instead=(name,)), *sheet.guesses))
 
 

@@ -30,7 +30,11 @@ def kgcv(*arguments: str) -> Result:
 def test_check_says_that_a_config_is_sound(path: Path) -> None:
     result = kgcv("check", str(path))
     assert (result.exit_code, result.stdout, result.stderr) == (0, "c.yaml: sound, stages: 1\n", "")
-    assert json.loads(kgcv("check", str(path), "--json").stdout) == {"config": "c.yaml", "num_stages": 1}
+    assert json.loads(kgcv("check", str(path), "--json").stdout) == {
+        "config": "c.yaml",
+        "num_stages": 1,
+        "todos": [],
+    }
 
 
 def test_check_gives_every_problem_on_stderr_and_exit_code_2(path: Path) -> None:

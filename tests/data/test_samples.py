@@ -440,3 +440,44 @@ def test_select_takes_groups_and_weights_along() -> None:
 def test_select_leaves_out_what_test_samples_lack() -> None:
     samples = SampleTable(("a", "b"), (Path("a"), Path("b")))
     assert samples.select(np.array([1])) == SampleTable(("b",), (Path("b"),))
+
+
+def test_a_table_names_the_images_to_predict_in_its_order(tmp_path: Path) -> None:
+    touch(tmp_path, "test/1.jpg", "test/2.jpg", "test/3.jpg")
+    write_table(tmp_path, "image,label", "3,0", "1,0", name="sample.csv")
+    source = TestSourceConfig(images=("test",), suffix=".jpg", ids="sample.csv")
+    samples = read_test_samples(DataConfig(root=str(tmp_path), test=source))
+    assert samples.ids == ("3", "1")
+    assert samples.paths == (tmp_path / "test/3.jpg", tmp_path / "test/1.jpg")
+
+
+def test_an_id_to_predict_without_an_image_or_twice_is_named(tmp_path: Path) -> None:
+    touch(tmp_path, "test/1.jpg")
+    data = DataConfig(root=str(tmp_path), test=TestSourceConfig(images=("test",), suffix=".jpg", ids="s.csv"))
+    write_table(tmp_path, "id", "1", "2", name="s.csv")
+    with pytest.raises(DataError, match=r"ids without an image \(1\): 2"):
+        read_test_samples(data)
+    write_table(tmp_path, "id", "1", "1", name="s.csv")
+    with pytest.raises(DataError, match=r"ids that occur more than once \(1\): 1"):
+        read_test_samples(data)
+
+
+def test_labelled_images_and_those_to_predict_may_share_a_folder(tmp_path: Path) -> None:
+    touch(tmp_path, "images/a.jpg", "images/b.jpg", "images/c.jpg")
+    write_table(tmp_path, "id,label", "a,x", "b,y")
+    write_table(tmp_path, "id", "c", name="test.csv")
+    train = TrainSourceConfig(images="images", labels="train.csv", suffix=".jpg")
+    test = TestSourceConfig(images=("images",), suffix=".jpg", ids="test.csv")
+    data = DataConfig(root=str(tmp_path), train=train, test=test)
+    assert read_train_samples(data, HOLDOUT).ids == ("a", "b")
+    assert read_test_samples(data).ids == ("c",)
+    touch(tmp_path, "images/d.jpg")
+    assert "images without a row (1): d" in message(data)
+
+
+def test_a_labelled_image_that_is_to_be_predicted_too_has_no_image_left(tmp_path: Path) -> None:
+    touch(tmp_path, "images/a.jpg", "images/b.jpg")
+    write_table(tmp_path, "id,label", "a,x", "b,y")
+    train = TrainSourceConfig(images="images", labels="train.csv", suffix=".jpg")
+    test = TestSourceConfig(images=("images",), suffix=".jpg", ids="train.csv")
+    assert "ids without an image (2): a, b" in message(DataConfig(root=str(tmp_path), train=train, test=test))

@@ -76,8 +76,13 @@ def guess_target_form(frame: pd.DataFrame, target: str, shared: Iterable[str]) -
 
 
 def _zero_rule(frame: pd.DataFrame, values: np.ndarray, shared: Iterable[str]) -> ZeroRule | None:
-    """The value of a column with which the target is always 0, if it explains nearly all zeros."""
+    """The value of a column with which the target is always 0, if it explains nearly all zeros.
+
+    Of several the one that explains most, and then that of the column with fewest values: a shop is closed because it
+    says so, not because it is Sunday.
+    """
     num_zeros = int((values == 0).sum())
+    found: list[tuple[int, int, ZeroRule]] = []
     for name in shared:
         column = frame[name]
         if kind_of(column) != "numbers" or column.nunique() > MOST_KINDS or not re.fullmatch(r"\w+", name):
@@ -85,8 +90,9 @@ def _zero_rule(frame: pd.DataFrame, values: np.ndarray, shared: Iterable[str]) -
         for value in column.dropna().unique():
             inside = values[(column == value).to_numpy()]
             if len(inside) >= FEW * len(values) and not inside.any() and len(inside) >= RULED * num_zeros:
-                return ZeroRule(name, f"{name} == {value:g}", len(inside))
-    return None
+                rule = ZeroRule(name, f"{name} == {value:g}", len(inside))
+                found.append((rule.num_rows, -column.nunique(), rule))
+    return max(found, key=lambda case: case[:2])[2] if found else None
 
 
 def _skewness(values: Sequence[float] | np.ndarray) -> float:

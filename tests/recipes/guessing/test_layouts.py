@@ -42,7 +42,7 @@ def test_dogs_vs_cats_has_its_classes_in_file_names(lay_out: LayOut) -> None:
     text = result.path.read_text()
     assert "# all 20 are named like cat.0.jpg or dog.0.jpg" in text
     assert "\n  # positive_class: cat  # if the column is its probability\n" in text
-    assert "\n# competition: dogs-vs-cats-redux-kernels-edition  # " in text
+    assert "\n# competition: dogs-vs-cats-redux-kernels-edition\n" in text
 
 
 def test_dog_breed_has_a_probability_a_class(lay_out: LayOut) -> None:
