@@ -61,7 +61,7 @@ def test_no_text_can_end_a_comment() -> None:
 
 
 def test_todos_are_found_with_their_lines() -> None:
-    text = f"a: 1\n{todo('b', 'say\nwhat', 2)}\n"
+    text = "\n".join(["a: 1", todo("b", "say\nwhat", 2)])
     assert todos(text) == [(2, "b: say what")]
     assert todos("a: 1  # TODO b: c") == []
 

@@ -1,4 +1,4 @@
-"""From a guessed config to a checked submission, with the config as it is but for a network and stages that are tiny."""
+"""From a guessed config to a checked submission, the config as it is but for a tiny network and tiny stages."""
 
 from __future__ import annotations
 
