@@ -153,6 +153,24 @@ def test_strange_names_are_quoted(root: Path, tmp_path: Path) -> None:
     assert len(read_train_samples(config.data, config.split)) == 4
 
 
+def test_photos_are_taken_before_masks_of_the_same_names(root: Path) -> None:
+    write_images(root, *numbered("masks", 4), *numbered("images", 4))
+    write_table(root / "data.csv", "id,label", "0,x", "1,y", "2,x", "3,y")
+    _, config, text = guess(root)
+    assert config.data.train.images == "images"
+    assert "# images: masks  # the same ids" in text
+
+
+def test_groups_and_dates_beside_the_labels(root: Path) -> None:
+    write_images(root, *numbered("train", 24))
+    rows = [f"{n},{'xy'[n % 2]},2020-01-{n + 1:02d},{n // 3},farm {n % 9}" for n in range(24)]
+    write_table(root / "train.csv", "id,label,taken,CameraID,place", *rows)
+    _, config, text = guess(root)
+    assert config.split.group_column == "CameraID"
+    assert "# group_column: place  # 9 values for 24 images; if they look alike" in text
+    assert "# taken has dates: if the images to predict are later" in text
+
+
 # What is left to a person
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,10 @@ ENOUGH = 0.5
 
 _LOSSY = (".jpg", ".jpeg", ".png")
 """Suffixes that people mean where the same images lie there in several forms; satellite TIFFs have more channels."""
+
+
+_OTHER_PIXELS = re.compile("mask|segment|annot|depth")
+"""In the names of folders whose pixels are answers to another question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +52,12 @@ def find_matches(tables: Iterable[CsvTable], folders: Sequence[ImageFolder], eno
 
 
 def best_first(matches: Iterable[IdMatch]) -> list[IdMatch]:
-    """The matches with most images first; of equal ones photos before TIFFs, and shorter names before longer."""
+    """The matches with most images first; of equal ones photos before masks and TIFFs, and short names before long."""
     return sorted(
         matches,
         key=lambda match: (
             -len(match.ids),
+            _OTHER_PIXELS.search(match.folder.name.lower()) is not None,
             match.folder.suffixes[0].lower() not in _LOSSY,
             len(match.folder.name),
             match.folder.name,

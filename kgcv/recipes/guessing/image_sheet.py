@@ -13,7 +13,7 @@ from kgcv.recipes.guessing.answer_form import Answer, guess_answer, guess_metric
 from kgcv.recipes.guessing.files import Files
 from kgcv.recipes.guessing.guess import Guess, Instead, Sheet, counted, quoted_some
 from kgcv.recipes.guessing.label_columns import TaskGuess, guess_task
-from kgcv.recipes.guessing.side_columns import find_class_names, guess_groups, unread_columns
+from kgcv.recipes.guessing.side_columns import dates_remark, find_class_names, guess_groups, unread_columns
 from kgcv.recipes.guessing.test_source import TestSource, find_test_source
 from kgcv.recipes.guessing.train_source import TrainSource, find_train_source
 from kgcv.recipes.guessing.training import (
@@ -47,7 +47,7 @@ def image_sheet(files: Files) -> Sheet:
         (
             Guess("data.root", str(root)),
             *_train_guesses(train, files, task, tests.table),
-            *_test_guesses(test),
+            *_test_guesses(test, files),
             *_sample_guesses(files),
             Guess("data.task", task.task, task.because, task.instead),
             Guess("data.task", because=find_class_names(files.survey, labels.class_names)),
@@ -139,7 +139,7 @@ def _suffix_guess(key: str, suffix: str, folders: Sequence[ImageFolder], *, has_
     return Guess(key, "", f"ids have it already ({seen})" if has_ids else f"several, which stay in the ids: {seen}")
 
 
-def _test_guesses(test: TestSource | None) -> Iterator[Guess]:
+def _test_guesses(test: TestSource | None, files: Files) -> Iterator[Guess]:
     if test is None:
         yield Guess("data.test", todo="no folder holds images to predict; without it nothing can be submitted")
         return
@@ -149,7 +149,7 @@ def _test_guesses(test: TestSource | None) -> Iterator[Guess]:
     yield Guess("data.test.images", names[0] if len(names) == 1 else names, amounts + asked, todo=test.trouble)
     yield _suffix_guess("data.test.suffix", test.suffix, test.folders, has_ids=bool(test.num_asked))
     if test.ids is not None:
-        yield Guess("data.test.ids", test.ids.path.name, "names those of the images that are to be predicted")
+        yield Guess("data.test.ids", files.name(test.ids), "names those of the images that are to be predicted")
 
 
 def _sample_guesses(files: Files) -> Iterator[Guess]:
@@ -173,7 +173,9 @@ def _split_guesses(train: TrainSource, files: Files) -> Iterator[Guess]:
     yield Guess("split.kind", "holdout", "classes keep their shares", (other,))
     yield Guess("split.valid_fraction", 0.2, "a fifth validates")
     if train.match is not None and train.columns is not None:
-        yield guess_groups(train.match.table, (train.match.column, *train.columns.names))
+        used = (train.match.column, *train.columns.names)
+        yield guess_groups(train.match.table, used)
+        yield Guess("split.column", because=dates_remark(train.match.table, used))
 
 
 def _classes(train: TrainSource) -> tuple[str, ...]:

@@ -18,6 +18,8 @@ _OF_GROUPS = frozenset(
 )
 """Words for what has many images: they look alike, so that one in training tells the answer of another."""
 
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+
 ROWS_A_GROUP = 1.5
 """On average at least; otherwise nothing is to be kept together."""
 
@@ -54,6 +56,17 @@ def unread_columns(table: CsvTable, used: Iterable[str], test: CsvTable | None) 
     texts = [f"{quoted_some(leaks, 8)}: not in {test.path.name}, so they may tell the answer"] if leaks else []
     texts += [f"kgcv reads images alone, not {quoted_some(plain, 8)}"] if plain else []
     return "; ".join(texts)
+
+
+def dates_remark(table: CsvTable, used: Sequence[str]) -> str:
+    """That images have dates, by which kgcv does not split of itself; empty if they have none."""
+    dated = [name for name in table.names if name not in used and all(map(_DATE.match, table.column(name)))]
+    if not dated:
+        return ""
+    return (
+        f"{dated[0]} has dates: if the images to predict are later, mark the last ones in a column of their own, and "
+        "let it decide with kind: column"
+    )
 
 
 def find_class_names(survey: Survey, class_names: Sequence[str]) -> str:
