@@ -41,10 +41,6 @@ class Sheet:
 
     guesses: tuple[Guess, ...]
 
-    def value(self, key: str) -> Any:
-        """The value of `key`, None where there is none."""
-        return next((guess.value for guess in self.guesses if guess.key == key), None)
-
     @property
     def todos(self) -> tuple[str, ...]:
         """What is left for a person, a line each."""

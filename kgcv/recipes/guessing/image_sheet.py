@@ -14,7 +14,7 @@ from kgcv.recipes.guessing.files import Files
 from kgcv.recipes.guessing.guess import Guess, Instead, Sheet, counted, quoted_some
 from kgcv.recipes.guessing.label_columns import TaskGuess, guess_task
 from kgcv.recipes.guessing.side_columns import dates_remark, find_class_names, guess_groups, unread_columns
-from kgcv.recipes.guessing.test_source import TestSource, find_test_source
+from kgcv.recipes.guessing.images_to_predict import TestSource, find_test_source
 from kgcv.recipes.guessing.train_source import TrainSource, find_train_source
 from kgcv.recipes.guessing.training import (
     guess_augment,
@@ -42,7 +42,7 @@ def image_sheet(files: Files) -> Sheet:
     answer = _guess_answer(files, task, labels)
     folders = [train.folder, *(() if test is None else test.folders)]
     root = files.survey.root
-    facts = look_at_images([root / folder.name / file for folder in folders for file in folder.files])
+    facts = look_at_images(root, [f"{folder.name}/{file}" for folder in folders for file in folder.files])
     return Sheet(
         (
             Guess("data.root", str(root)),

@@ -31,13 +31,13 @@ HEAD_RATE, RATES = 0.01, [0.0001, 0.001, 0.01]
 """The course's first lesson: the head alone, then from the stem to the head."""
 
 
-def look_at_images(paths: Sequence[Path]) -> list[ImageFacts]:
-    """The facts of some of the images that can be read, spread over all."""
-    chosen = [paths[row] for row in np.linspace(0, len(paths) - 1, min(len(paths), NUM_LOOKED_AT)).astype(int)]
+def look_at_images(root: Path, files: Sequence[str]) -> list[ImageFacts]:
+    """The facts of some of the images that can be read, spread over all `files` below `root`."""
+    rows = np.linspace(0, len(files) - 1, min(len(files), NUM_LOOKED_AT)).astype(int)
     facts = []
-    for path in chosen:
+    for row in rows:
         try:
-            facts.append(peek_image(path))
+            facts.append(peek_image(root / files[row]))
         except DataError:  # damage is for `kgcv check` to tell
             continue
     return facts
