@@ -12,9 +12,9 @@ from kgcv.data.survey import ImageFolder
 from kgcv.recipes.guessing.answer_form import Answer, guess_answer, guess_metric
 from kgcv.recipes.guessing.files import Files
 from kgcv.recipes.guessing.guess import Guess, Instead, Sheet, counted, quoted_some
+from kgcv.recipes.guessing.images_to_predict import TestSource, find_test_source
 from kgcv.recipes.guessing.label_columns import TaskGuess, guess_task
 from kgcv.recipes.guessing.side_columns import dates_remark, find_class_names, guess_groups, unread_columns
-from kgcv.recipes.guessing.images_to_predict import TestSource, find_test_source
 from kgcv.recipes.guessing.train_source import TrainSource, find_train_source
 from kgcv.recipes.guessing.training import (
     guess_augment,
