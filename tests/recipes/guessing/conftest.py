@@ -90,9 +90,9 @@ def cassava(root: Path) -> None:
     write_images(root / "train_images", names)
     labels = [3] * 16 + [0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 4, 4, 4, 4]
     write_rows(root / "train.csv", "image_id,label", list(zip(names, labels, strict=True)))
-    names = '"0": "Cassava Bacterial Blight (CBB)", "1": "Cassava Brown Streak Disease (CBSD)"'
-    names += ', "2": "Cassava Green Mottle (CGM)", "3": "Cassava Mosaic Disease (CMD)", "4": "Healthy"'
-    (root / "label_num_to_disease_map.json").write_text(f"{{{names}}}")
+    told = '"0": "Cassava Bacterial Blight (CBB)", "1": "Cassava Brown Streak Disease (CBSD)"'
+    told += ', "2": "Cassava Green Mottle (CGM)", "3": "Cassava Mosaic Disease (CMD)", "4": "Healthy"'
+    (root / "label_num_to_disease_map.json").write_text(f"{{{told}}}")
     write_images(root / "test_images", ["2216849948.jpg"])
     write_rows(root / "sample_submission.csv", "image_id,label", [("2216849948.jpg", 4)])
     (root / "train_tfrecords").mkdir()
@@ -141,7 +141,8 @@ def rossmann(root: Path) -> None:
     draw = np.random.default_rng(0)
     days = np.arange(np.datetime64("2015-04-01"), np.datetime64("2015-08-13"))
     header = "Store,DayOfWeek,Date,Sales,Customers,Open,Promo,StateHoliday,SchoolHoliday"
-    train, test = [], []
+    train: list[Sequence[object]] = []
+    test: list[Sequence[object]] = []
     for day, store in itertools.product(days, range(1, 5)):
         weekday = int((day.astype(int) + 3) % 7) + 1
         is_open, promo, school = int(weekday != 7), int(draw.integers(2)), int(draw.integers(2))
