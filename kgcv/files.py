@@ -54,6 +54,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
     The content is flushed to disk before the rename, the folder after it, so that a crash at any moment leaves
     either the old file or the new one.
+
+    Raises:
+        OSError: from the block or from here; it names `path` where it named nothing or the temporary one.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
@@ -62,6 +65,10 @@ def atomic_path(path: Path) -> Iterator[Path]:
         _flush(temporary)
         temporary.replace(path)
         _flush(path.parent)
+    except OSError as error:
+        if error.filename in (None, str(temporary)):
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from kgcv.data.loader import BatchRequest
@@ -17,7 +17,8 @@ from kgcv.engine.inputs import FeatureInputs, ImageInputs, split_rows
 from kgcv.engine.tta import PLAIN
 from kgcv.errors import StopRequested
 from kgcv.events import Reporter, StopCheck, TaskAdvanced, TaskDone, TaskStarted
-from kgcv.files import atomic_path, hash_json
+from kgcv.files import hash_json
+from kgcv.model.checkpoint import save_tensors
 from kgcv.model.vision import VisionModel
 
 
@@ -55,8 +56,7 @@ def precompute_features(
         features = load_file(file)["features"]
     except (OSError, SafetensorError, KeyError):  # missing or damaged: the same as not yet computed
         features = _compute(model, inputs, rows, reporter, should_stop)
-        with atomic_path(file) as temporary:
-            save_file({"features": features}, temporary)
+        save_tensors(file, {"features": features})
     return FeatureInputs(features, inputs.runtime)
 
 

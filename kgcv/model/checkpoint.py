@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -54,8 +56,23 @@ def save_weights(path: Path, model: Network, card: WeightsCard) -> None:
     tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     # One entry alone, for safetensors writes several in any order, and equal weights are to be equal files.
     notes = json.dumps({"format": FORMAT, "sha256": _hash_tensors(tensors), **asdict(card)})
+    save_tensors(path, tensors, {"kgcv": notes})
+
+
+def save_tensors(path: Path, tensors: dict[str, Tensor], notes: dict[str, str] | None = None) -> None:
+    """Write contiguous tensors on the CPU to a `.safetensors` file, whole or not at all.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata={"kgcv": notes})
+        try:
+            save_file(tensors, temporary, metadata=notes)
+        except SafetensorError as error:  # has its own words for a full disk, and the system's number in them
+            number = re.search(r"os error (\d+)", str(error))
+            if number is None:
+                raise
+            raise OSError(int(number[1]), os.strerror(int(number[1]))) from error
 
 
 def _hash_tensors(tensors: dict[str, Tensor]) -> str:

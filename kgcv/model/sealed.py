@@ -15,16 +15,24 @@ SEAL_LENGTH = len(_MARK) + hashlib.sha256().digest_size
 
 
 class SealedStream:
-    """A file being written, whose hash grows with it; all that `torch.save` asks of a file."""
+    """A file being written, whose hash grows with it; all that `torch.save` asks of a file.
+
+    `trouble` is what went wrong with the file, such as a full disk.
+    """
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
         self._hash = hashlib.sha256()
+        self.trouble: OSError | None = None
 
     def write(self, content: bytes) -> int:
         """Write and hash."""
         self._hash.update(content)
-        return self._stream.write(content)
+        try:
+            return self._stream.write(content)
+        except OSError as error:
+            self.trouble = error
+            raise
 
     def flush(self) -> None:
         """Pass on what is buffered."""
@@ -40,10 +48,14 @@ def write_sealed(path: Path, write: Callable[[SealedStream], None]) -> None:
 
     Raises:
         CheckpointError: what was read is not what was written.
+        OSError: the file cannot be written.
     """
     with path.open("wb") as stream:
         sealed = SealedStream(stream)
-        write(sealed)
+        try:
+            write(sealed)
+        except RuntimeError as error:  # torch has words of its own for it
+            raise sealed.trouble or error from None
         sealed.seal()
     check_seal(path)
 

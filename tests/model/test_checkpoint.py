@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import json
+import resource
 from functools import partial
 from pathlib import Path
 
@@ -83,6 +85,24 @@ def test_a_failed_write_leaves_the_older_file_and_no_other(tmp_path, monkeypatch
             save_state(path, {})
     assert names_in(tmp_path) == ["file"]
     assert path.read_bytes() == b"older"
+
+
+@pytest.mark.parametrize("writer", ["weights", "state"])
+def test_a_file_that_may_not_grow_is_the_systems_error_in_nobodys_words(tmp_path, writer):
+    """As on a full disk, of which safetensors and torch tell in words and types of their own."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    path = tmp_path / "file"
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large") as caught:
+            if writer == "weights":
+                save_weights(path, model_of(), CARD)
+            else:
+                save_state(path, {"a": torch.zeros(100_000)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert (caught.value.errno, caught.value.filename) == (errno.EFBIG, str(path))
+    assert names_in(tmp_path) == []
 
 
 @pytest.mark.parametrize("metadata", [None, {"format": "pt"}])
