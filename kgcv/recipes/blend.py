@@ -5,20 +5,21 @@ from __future__ import annotations
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
+from glob import escape
 from pathlib import Path
 
 from kgcv.config.schema import Config
 from kgcv.data.predictions import Predictions, write_predictions
-from kgcv.errors import ConfigError, DataError
+from kgcv.errors import CheckpointError, ConfigError, DataError
 from kgcv.files import write_bytes, write_json
 from kgcv.recipes.blend_members import Part, first_with
 from kgcv.recipes.blend_report import BLEND_FILE, BlendResult, as_record, describe_blend
 from kgcv.recipes.blend_scores import BlendRequest, Inputs, judge, read_inputs
 from kgcv.recipes.decision import decide_run
-from kgcv.recipes.run_folder import RUNS, RunFolder
+from kgcv.recipes.run_folder import RUNS, RunFolder, only_here
 from kgcv.scoring.blending import equal_shares
 
 
@@ -105,11 +106,18 @@ def _can_be_decided(run: RunFolder, config: Config) -> bool:
 
 @contextmanager
 def _whole_folder(path: Path) -> Iterator[RunFolder]:
-    """A folder that takes the name `path` when the block ends well, and vanishes when it does not."""
+    """A folder that takes the name `path` when the block ends well, and vanishes when it does not.
+
+    What killed processes left of it vanishes as well; who is still at work there holds the folder's lock.
+    """
+    for left in path.parent.glob(f".{escape(path.name)}.*.tmp"):
+        with suppress(CheckpointError), only_here(RunFolder(left)):
+            shutil.rmtree(left)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     temporary.mkdir(parents=True)
     try:
-        yield RunFolder(temporary)
-        temporary.replace(path)
+        with only_here(RunFolder(temporary)):
+            yield RunFolder(temporary)
+            temporary.replace(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -20,6 +20,7 @@ from kgcv.recipes.blend_report import as_record
 from kgcv.recipes.blend_scores import BlendRequest
 from kgcv.recipes.check_submission import check_submission
 from kgcv.recipes.decision import read_rule
+from kgcv.recipes.run_folder import RunFolder, only_here
 from kgcv.scoring.blending import FITTED, BlendRule
 from kgcv.scoring.metrics import find_metric
 
@@ -103,7 +104,7 @@ def test_a_mean_by_hand(runs, tmp_path):
 def test_the_folder_is_a_run(runs, tmp_path):
     result = blend(ask(tmp_path, runs))
     folder = tmp_path / "blend"
-    assert sorted(path.name for path in folder.iterdir()) == [
+    assert sorted(path.name for path in folder.iterdir() if path.name != ".lock") == [
         "blend.json",
         "config.yaml",
         "labels.npz",
@@ -408,6 +409,16 @@ def test_the_folder_appears_whole_or_not_at_all(runs, tmp_path, monkeypatch):
     with pytest.raises(DataError, match="no rule"):
         blend(ask(tmp_path, runs, output=tmp_path / "new" / "blend"))
     assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_what_a_killed_blend_left_vanishes_and_what_another_is_at_stays(runs, tmp_path):
+    left, busy = tmp_path / ".blend.0000.tmp", tmp_path / ".blend.1111.tmp"
+    for folder in (left, busy):
+        folder.mkdir()
+        (folder / "oof.npz").write_bytes(b"half")
+    with only_here(RunFolder(busy)):
+        blend(ask(tmp_path, runs, output=tmp_path / "blend"))
+    assert (left.exists(), busy.exists()) == (False, True)
 
 
 def test_the_default_folder_is_named_by_the_time(runs, tmp_path, monkeypatch):

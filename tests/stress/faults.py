@@ -125,22 +125,18 @@ def full_disk_for_stores(place: Place) -> None:
 
 
 def read_only(place: Place) -> None:
-    """The disk of the run becomes read-only while it trains, and writable again."""
+    """The run's folder may not be written to any more while it trains, then its disk, and then both may again."""
     with small_disk(place.folder / "disk", "200m"):
-        command = TRAIN.replace("--run-dir run", "--run-dir disk/run")
+        command, fold = TRAIN.replace("--run-dir run", "--run-dir disk/run"), place.folder / "disk/run/fold0"
         process = place.start(command)
-        while process.poll() is None and not (place.folder / "disk/run/fold0/last.pt").exists():
+        while process.poll() is None and not (fold / "last.pt").exists():
             time.sleep(0.02)
-        # Busy while a file is open for writing.
-        while subprocess.run(
-            ["mount", "-o", "remount,ro", place.folder / "disk"], capture_output=True, check=False
-        ).returncode:
-            time.sleep(0.001)
-            if process.poll() is not None:
-                break
+        subprocess.run(["chattr", "+i", fold], check=True)
         _, said = process.communicate()
+        subprocess.run(["chattr", "-i", fold], check=True)
         done = subprocess.CompletedProcess([], process.returncode, "", said)
-        place.expect_refusal(done, "Read-only file system")
+        place.expect_refusal(done, "Operation not permitted")
+        subprocess.run(["mount", "-o", "remount,ro", place.folder / "disk"], check=True)
         place.expect_refusal(place.run(command), "Read-only file system")
         subprocess.run(["mount", "-o", "remount,rw", place.folder / "disk"], check=True)
         finish(command, place.folder)
@@ -328,7 +324,7 @@ def rank_killed(place: Place) -> None:
 CASES: dict[str, tuple[Callable[[Place], None], tuple[str, ...]]] = {
     "full-disk": (full_disk_for_the_run, ("mount",)),
     "full-disk-stores": (full_disk_for_stores, ("mount",)),
-    "read-only": (read_only, ("mount",)),
+    "read-only": (read_only, ("mount", "chattr")),
     "damaged-states": (damaged_states, ()),
     "store-deleted": (store_deleted, ()),
     "two-at-once": (two_at_once, ()),
