@@ -21,6 +21,8 @@ class RunStarted:
     """Optimizer steps over all stages; the unit of the time left."""
     done_steps: int = 0
     """Steps already done before this process, when it resumes."""
+    fold: int = 0
+    """Which fold is trained, from 0."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -75,6 +75,29 @@ def read_json(path: Path) -> Any:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise DataError(f"{path}: is not valid JSON: {error}") from error
+
+
+def append_json_lines(path: Path, values: Iterable[Any]) -> None:
+    """Append each of `values` to `path` as one line of JSON.
+
+    After a line that a crash cut off a new one is begun, so that only that one is lost.
+    """
+    lines = "".join(json.dumps(value, ensure_ascii=False) + "\n" for value in values)
+    with path.open("ab+") as stream:
+        if stream.tell() > 0:
+            stream.seek(-1, os.SEEK_END)
+            lines = lines if stream.read(1) == b"\n" else "\n" + lines
+        stream.write(lines.encode("utf-8"))
+
+
+def read_json_lines(path: Path) -> list[Any]:
+    """The values in the lines of `path`; none where there is no file. A line that a crash cut off is passed over."""
+    values = []
+    if path.is_file():
+        for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
+            with suppress(ValueError):
+                values.append(json.loads(line))
+    return values
 
 
 def hash_json(value: Any) -> str:

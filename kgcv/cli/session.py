@@ -13,6 +13,7 @@ from types import FrameType
 import click
 
 from kgcv.cli.console import LogFile, PlainReporter, WarningReporter, WhileItLasts
+from kgcv.cli.event_file import EventFile
 from kgcv.cli.options import RUN_FOLDER
 from kgcv.events import Broadcast, Event, Reporter, RunStarted, Silent, StageDone, StopCheck
 from kgcv.launch import read_launch
@@ -42,7 +43,7 @@ def open_session(progress: str = "auto") -> Iterator[Session]:
         if not read_launch().is_first:
             yield Session(Silent(), should_stop)
             return
-        yield Session(Broadcast((WhileItLasts(display), LogFile(), _RunFolder(), _Plots())), should_stop)
+        yield Session(Broadcast((WhileItLasts(display), LogFile(), EventFile(), _RunFolder(), _Plots())), should_stop)
 
 
 @contextmanager

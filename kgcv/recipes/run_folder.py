@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import subprocess
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from kgcv.config.load import dump_config, load_config
 from kgcv.config.schema import Config
 from kgcv.errors import CheckpointError, DataError, StopRequested
-from kgcv.files import read_json, remove_unfinished, try_lock, write_json, write_text
+from kgcv.files import append_json_lines, read_json, remove_unfinished, try_lock, write_json, write_text
 
 if TYPE_CHECKING:
     from kgcv.engine.fold_folder import FoldFolder
@@ -157,8 +156,7 @@ def noted_session(run: RunFolder) -> Iterator[None]:
         raise
     finally:
         line = {"started": started, "seconds": round(time.perf_counter() - clock, 1), "ended": ended}
-        with run.sessions_file.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(line) + "\n")
+        append_json_lines(run.sessions_file, [line])
 
 
 def new_run(config: Config, stem: str, folder: Path | None) -> RunFolder:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import statistics
 from collections.abc import Iterator, Sequence
@@ -15,7 +14,7 @@ from kgcv.config.schema import Task
 from kgcv.config.yaml_source import dotted, read_written_yaml
 from kgcv.data.csv_table import read_csv_table
 from kgcv.errors import CheckpointError, ConfigError, DataError, KgcvError
-from kgcv.files import read_json
+from kgcv.files import read_json, read_json_lines
 from kgcv.recipes.blend_report import BLEND_FILE
 from kgcv.recipes.run_folder import RunFolder
 from kgcv.scoring.metrics import find_metric
@@ -214,12 +213,8 @@ def _state(num_done: int, num_folds: int | None, ended: str | None) -> State:
 
 
 def _read_sessions(run: RunFolder) -> tuple[float | None, str | None]:
-    """Seconds over all sessions and how the last one ended; a line that a crash cut off is passed over."""
-    sessions = []
-    if run.sessions_file.is_file():
-        for line in run.sessions_file.read_text(encoding="utf-8").splitlines():
-            with suppress(ValueError):
-                sessions.append(json.loads(line))
+    """Seconds over all sessions and how the last one ended."""
+    sessions = read_json_lines(run.sessions_file)
     if not sessions:
         return None, None
     return sum(session["seconds"] for session in sessions), sessions[-1]["ended"]

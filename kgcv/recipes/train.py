@@ -163,7 +163,7 @@ def train_fold(bench: Workbench, run: RunFolder) -> FoldResult:
     processes.wait()  # until all have read the state, which the first one is about to write
     plans = _plan_stages(bench, run)
     total = sum(plan.schedule.num_steps for plan in plans)
-    bench.reporter.report(RunStarted(run.path, len(plans), total, trainer.progress.total_steps))
+    bench.reporter.report(RunStarted(run.path, len(plans), total, trainer.progress.total_steps, fold))
     if trainer.progress.total_steps > 0:
         _tell_resume(bench.reporter, trainer)
     first_stage = trainer.progress.stage
