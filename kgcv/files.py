@@ -128,3 +128,18 @@ def try_lock(stream: TextIO) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process holds the lock of the file `path`; not where there is no such file.
+
+    The look takes a shared lock for an instant, so that those who look do not see each other.
+    """
+    try:
+        with path.open(encoding="utf-8") as stream:
+            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False

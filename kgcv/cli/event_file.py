@@ -6,12 +6,14 @@ One JSON object a line, in the order of time, only ever appended to; a process t
     {"at": "2026-01-31T12:00:00.123+01:00", "event": "epoch_done", "fold": 0, "stage": 0, "epoch": 0, ...}
 
 - `at`: when it was reported, ISO 8601 with zone and milliseconds.
-- `event`: `run_started`, `stage_started`, `step_done`, `epoch_done`, `stage_done`, `task_started`, `task_advanced`,
-  `task_done` or `message`; the other keys are the fields of that class in `kgcv.events`, paths as text.
-- `fold`: of the last `run_started` of this process; null before it. Each process and each fold begins with one.
-- `step_done` stands there at most every 2 seconds, and has besides: `total_steps`, the fold's steps so far, those of
-  earlier processes included; `num_seen`, samples that this process has trained on in this fold; and on a GPU
-  `gpu_memory_bytes`, the most that tensors have taken since the process began.
+- `event`: `run_opened`, `run_started`, `stage_started`, `step_done`, `epoch_done`, `stage_done`, `task_started`,
+  `task_advanced`, `task_done` or `message`; other keys are the fields of that class in `kgcv.events`, paths as text.
+- `fold`: of the last `run_started` of this process, with which each fold begins; null before it. A process begins with
+  `run_opened`.
+- `step_done` and `epoch_done` have besides: `total_steps`, the fold's steps so far, those of earlier processes too, and
+  `num_seen`, samples that this process has trained on in this fold.
+- `step_done` stands there at most every 2 seconds; on a GPU it has `gpu_memory_bytes`, the most that tensors have taken
+  since the process began.
 - `task_advanced` likewise; `done` of `total` is the running count, whose job `name` tells.
 
 A line that a crash cut off stays as it is; the next one begins on a line of its own.
@@ -26,11 +28,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from kgcv.cli.lines import Clock
-from kgcv.events import Event, RunStarted, StepDone, TaskAdvanced, TaskStarted
+from kgcv.engine.time_left import Clock
+from kgcv.events import EVENTS_NAME, EpochDone, Event, RunOpened, RunStarted, StepDone, TaskAdvanced, TaskStarted
 from kgcv.files import append_json_lines
 
-NAME = "events.jsonl"
 STEP_SECONDS = 2.0
 """Time between two lines of steps, or of a job's progress: quick for an eye, and some 100 bytes a second on disk."""
 
@@ -52,8 +53,10 @@ class EventFile:
     def report(self, event: Event) -> None:
         """Append a line for `event`, unless it is one of many steps."""
         match event:
+            case RunOpened():
+                self._path = event.folder / EVENTS_NAME
             case RunStarted():
-                self._path, self._fold = event.folder / NAME, event.fold
+                self._path, self._fold = event.folder / EVENTS_NAME, event.fold
                 self._total_steps, self._num_seen = event.done_steps, 0
             case StepDone():
                 self._total_steps += 1
@@ -80,11 +83,11 @@ class EventFile:
         if isinstance(event, TaskAdvanced):
             return {"name": self._job.name, "done": self._done, "total": self._job.total, "unit": self._job.unit}
         fields = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(event).items()}
-        if not isinstance(event, StepDone):
-            return fields
-        memory = _gpu_memory()
-        taken = {} if memory is None else {"gpu_memory_bytes": memory}
-        return {**fields, "total_steps": self._total_steps, "num_seen": self._num_seen, **taken}
+        if isinstance(event, StepDone | EpochDone):
+            fields |= {"total_steps": self._total_steps, "num_seen": self._num_seen}
+        if isinstance(event, StepDone) and (memory := _gpu_memory()) is not None:
+            fields["gpu_memory_bytes"] = memory
+        return fields
 
     def _flush(self) -> None:
         if self._path is not None:

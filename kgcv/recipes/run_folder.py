@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from kgcv.config.load import dump_config, load_config
 from kgcv.config.schema import Config
 from kgcv.errors import CheckpointError, DataError, StopRequested
+from kgcv.events import EVENTS_NAME
 from kgcv.files import append_json_lines, read_json, remove_unfinished, try_lock, write_json, write_text
 
 if TYPE_CHECKING:
@@ -110,6 +111,11 @@ class RunFolder:
     def read_batch_sizes(self) -> dict[str, int]:
         """What stands in `batch_sizes.json`."""
         return read_json(self.batch_sizes_file) if self.batch_sizes_file.is_file() else {}
+
+    @property
+    def events_file(self) -> Path:
+        """One JSON line for each thing that happened, with its time."""
+        return self.path / EVENTS_NAME
 
     @property
     def sessions_file(self) -> Path:

@@ -101,7 +101,7 @@ def compare_runs(paths: Sequence[Path]) -> Comparison:
     if unreadable := [run for run in runs if run.state == "unreadable"]:
         raise CheckpointError(f"{unreadable[0].path}: {unreadable[0].note}")
     scores = [_known(RunFolder(path).read_scores().get("oof", {})) for path in paths]
-    configs = [dict(_flat(_read_tree(RunFolder(path)))) for path in paths]
+    configs = [dict(_flat(read_tree(RunFolder(path)))) for path in paths]
     keys = dict.fromkeys(key for config in configs for key in config)
     values = {key: tuple(config.get(key) for config in configs) for key in keys}
     return Comparison(
@@ -131,10 +131,10 @@ def _is_run(path: Path) -> bool:
 
 
 def _summarize_training(run: RunFolder, name: str) -> RunSummary:
-    tree = _read_tree(run)
+    tree = read_tree(run)
     scores = run.read_scores()
     by_fold, oof = scores.get("valid", {}), _known(scores.get("oof", {}))
-    num_folds = _count_folds(run, tree.get("split", {}))
+    num_folds = count_run_folds(run, tree.get("split", {}))
     done = [fold for fold in range(num_folds or 0) if _is_done(run, fold, by_fold)]
     seconds, ended = _read_sessions(run)
     metric = _main_metric(tree, [oof, *by_fold.values()])
@@ -159,7 +159,7 @@ def _summarize_training(run: RunFolder, name: str) -> RunSummary:
 
 def _summarize_blend(run: RunFolder, name: str) -> RunSummary:
     record = read_json(run.path / BLEND_FILE)
-    tree = _read_tree(run) if run.config_file.is_file() else {}
+    tree = read_tree(run) if run.config_file.is_file() else {}
     metric = record["metric"]
     return RunSummary(
         name=name,
@@ -174,7 +174,7 @@ def _summarize_blend(run: RunFolder, name: str) -> RunSummary:
     )
 
 
-def _read_tree(run: RunFolder) -> dict[str, Any]:
+def read_tree(run: RunFolder) -> dict[str, Any]:
     """The config as it was written; not checked, as older runs may have keys that are no more."""
     if not run.config_file.is_file():
         return {}
@@ -192,7 +192,8 @@ def _known(scores: dict[str, float]) -> dict[str, float]:
     return {name: score for name, score in scores.items() if not math.isnan(score)}
 
 
-def _count_folds(run: RunFolder, split: dict[str, Any]) -> int | None:
+def count_run_folds(run: RunFolder, split: dict[str, Any]) -> int | None:
+    """Folds that the config's section `split` asks for; None where only files tell and there are none yet."""
     if split.get("kind") in ("folds", "forward") and not split.get("train_on_all"):
         return int(split["num_folds"])
     if split.get("kind") != "column":

@@ -10,6 +10,7 @@ from kgcv.cli.event_file import EventFile
 from kgcv.events import (
     EpochDone,
     Message,
+    RunOpened,
     RunStarted,
     StageDone,
     StageStarted,
@@ -52,6 +53,9 @@ def step(number, num_images=8):
 
 def test_each_event_is_a_line_with_its_fields(tmp_path):
     file = EventFile()
+    file.report(RunOpened(tmp_path))
+    assert without_time(tmp_path) == [{"event": "run_opened", "fold": None, "folder": str(tmp_path)}]
+    (tmp_path / "events.jsonl").unlink()
     for event in (RunStarted(tmp_path, 1, 5, 2, fold=3), STAGE, step(3), EPOCH, StageDone(0, tmp_path / "fold3")):
         file.report(event)
     for event in (TaskStarted("resize", 10, done=4), TaskDone("resize", "fine"), Message("ä", "warning")):
@@ -64,6 +68,7 @@ def test_each_event_is_a_line_with_its_fields(tmp_path):
         "num_stages": 1,
         "total_steps": 5,
         "done_steps": 2,
+        "stages": [],
     }
     assert (written[1]["event"], written[1]["image_size"], written[1]["unit"]) == ("stage_started", 64, "images")
     assert written[2] == {
@@ -78,11 +83,8 @@ def test_each_event_is_a_line_with_its_fields(tmp_path):
         "total_steps": 3,  # the two of an earlier process included
         "num_seen": 8,
     }
-    assert (written[3]["event"], written[3]["scores"], written[3]["valid_loss"]) == (
-        "epoch_done",
-        {"accuracy": 1.0},
-        None,
-    )
+    epoch = ("event", "scores", "valid_loss", "total_steps", "num_seen")
+    assert [written[3][name] for name in epoch] == ["epoch_done", {"accuracy": 1.0}, None, 3, 8]
     assert written[4] == {"event": "stage_done", "fold": 3, "stage": 0, "folder": str(tmp_path / "fold3")}
     assert written[5] == {
         "event": "task_started",
