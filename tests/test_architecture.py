@@ -60,7 +60,19 @@ DOORS = {
 }
 
 # Loaded only when used: `kgcv --help` stays fast. These rooms may import them inside functions alone.
-HEAVY = {"torch", "timm", "pandas", "matplotlib", "sklearn", "kaggle", "kagglesdk", "requests", "urllib3", "scipy", "wandb"}
+HEAVY = {
+    "torch",
+    "timm",
+    "pandas",
+    "matplotlib",
+    "sklearn",
+    "kaggle",
+    "kagglesdk",
+    "requests",
+    "urllib3",
+    "scipy",
+    "wandb",
+}
 LIGHT_ROOMS = {"errors", "events", "files", "archives", "config", "submission", "report", "cli", "scoring", "kaggle"}
 
 MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))

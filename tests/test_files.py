@@ -6,9 +6,11 @@ from kgcv.files import (
     atomic_path,
     hash_file,
     hash_json,
+    is_locked,
     point_latest,
     read_json,
     read_json_lines,
+    try_lock,
     write_bytes,
     write_json,
     write_text,
@@ -99,3 +101,13 @@ def test_a_line_that_was_cut_off_costs_no_other(tmp_path):
     path.write_bytes('{"a": 1}\n{"b": "ä'.encode()[:-1])
     append_json_lines(path, [{"c": 3}])
     assert read_json_lines(path) == [{"a": 1}, {"c": 3}]
+
+
+def test_a_lock_is_seen_by_those_who_look(tmp_path):
+    path = tmp_path / ".lock"
+    assert not is_locked(path)
+    with path.open("a+") as stream:
+        assert not is_locked(path)
+        assert try_lock(stream)
+        assert is_locked(path)
+    assert not is_locked(path)
