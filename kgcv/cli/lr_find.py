@@ -67,6 +67,6 @@ def lr_find(
     readings = asdict(result.suggestions)
     value = {"suggestions": readings, "csv": str(csv_file), "png": str(output)}
     # The last points shoot up and would press the rest flat.
-    curve = draw_curve(result.curve.lrs[:-SKIP_END], result.curve.smoothed[:-SKIP_END], text_canvas())
+    curve = draw_curve(result.curve.lrs[:-SKIP_END], result.curve.smoothed[:-SKIP_END], text_canvas(12))
     suggestions = "  ".join(f"{name} {lr:.2e}" for name, lr in readings.items())
     print_result(as_json, value, f"{curve}\n{suggestions}\n{csv_file} {output}")

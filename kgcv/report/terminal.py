@@ -123,7 +123,7 @@ def _draw_epochs(
     if len(rows) < 2 or not drawn:
         return []
     starts = [epoch for epoch in range(1, len(rows)) if rows[epoch]["stage"] != rows[epoch - 1]["stage"]]
-    marked = (0, len(rows) - 1, *starts)
+    marked = (*starts, 0, len(rows) - 1)  # where the canvas is narrow, the ends are what is shown
     ticks = {_place(epoch, 0, len(rows) - 1, canvas.width): str(epoch + 1) for epoch in marked}
     return _draw(title, drawn, ticks, "epoch", canvas)
 
@@ -202,4 +202,4 @@ def _spread(ticks: Mapping[int, str], width: int) -> str:
         around = text[max(0, start - 1) : start + len(label) + 1]
         if start > 0 and start + len(label) <= width and not around.strip():
             text = text[:start] + label + text[start + len(label) :]
-    return text.rstrip() if len(ticks) == 1 else text
+    return text
