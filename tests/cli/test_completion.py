@@ -42,7 +42,7 @@ def ask(*words):
             "COMP_CWORD": str(len(words)),
         },
     )
-    return [tuple(line.split(",", 1)) for line in answer.stdout.splitlines()]
+    return [tuple(line.split(",", 1)) for line in answer.stdout.split()]
 
 
 def test_commands_and_options():
@@ -61,8 +61,7 @@ def test_keys_of_the_config():
     assert ask("train", "--set", "train.se") == [("plain", "train.seed=")]
     assert ask("train", "--set", "stages.0.image_s") == [("plain", "stages.0.image_size=")]
     assert ask("train", "--set", "stages.12.image_s") == [("plain", "stages.12.image_size=")]
-    assert ask("train", "--set", "train.seed=") == [("plain", "train.seed=")]
-    assert ask("train", "--set", "train.seed=7") == []
+    assert ask("train", "--set", "train.seed=") == [], "values are not known"
     keys = [text for _, text in ask("train", "--set", "data.")]
     assert "data.train.images=" in keys
     assert "data.train=" not in keys
