@@ -64,7 +64,8 @@ class WandbCurves:
         # Not wandb's own steps, which may not go back: a resume repeats some.
         self._run.define_metric("step", hidden=True)
         self._run.define_metric("*", step_metric="step")
-        return self._run.url or f"wandb sync {folder / 'wandb'}/offline-run-*"
+        sync = f"wandb sync {folder / 'wandb'}/offline-run-*"
+        return sync if self._run.offline else self._run.url or sync
 
     def write(self, step: int, values: dict[str, float]) -> None:
         """Add a point to each curve."""

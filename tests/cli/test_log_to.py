@@ -47,7 +47,7 @@ def test_a_failure_is_said_once_and_costs_nothing_else(at, tmp_path):
         guarded.report(RunStarted(tmp_path, 1, 10))
     guarded.close()
     guarded.close()
-    warnings = [event for event in recorder.events if event.level == "warning"]
+    warnings = [event for event in recorder.events if isinstance(event, Message) and event.level == "warning"]
     assert warnings == [Message("wandb: RuntimeError: no room; the run goes on without its curves", "warning")]
     assert sink.calls == (1 if at == "start" else 4)
 

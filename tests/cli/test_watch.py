@@ -29,14 +29,8 @@ ROWS = [
 ]
 
 
-class Stream(io.StringIO):
-    def __init__(self, encoding):
-        super().__init__()
-        self._encoding = encoding
-
-    @property
-    def encoding(self):
-        return self._encoding
+def stream_in(encoding):
+    return io.TextIOWrapper(io.BytesIO(), encoding=encoding)
 
 
 def status(**changes):
@@ -79,14 +73,14 @@ def test_a_run_that_has_not_begun_to_train():
     fresh = RunStatus(run=Path("/a"), state="training", process="process 1 on b", job=Job("resize", 4, 10, "images"))
     assert status_line(fresh) == "resize: 4/10 images"
     assert status_line(RunStatus(run=Path("/a"))) == "no process trains it, and the last one left no word (killed?)"
-    assert RunScreen(80, 24, Stream("utf-8")).lines(fresh) == ["/a  training, process 1 on b", "resize: 4/10 images"]
+    assert RunScreen(80, 24, stream_in("utf-8")).lines(fresh) == ["/a  training, process 1 on b", "resize: 4/10 images"]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
 @pytest.mark.parametrize("width, height", [(200, 60), (120, 40), (80, 24), (60, 20), (40, 10), (20, 3)])
 def test_a_screen_fits_its_terminal(width, height, encoding, monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
-    lines = RunScreen(width, height, Stream(encoding)).lines(status())
+    lines = RunScreen(width, height, stream_in(encoding)).lines(status())
     assert max(map(len, lines)) <= width
     "".join(lines).encode(encoding)
     if height >= 20:
@@ -95,14 +89,14 @@ def test_a_screen_fits_its_terminal(width, height, encoding, monkeypatch):
 
 
 def test_the_screen_of_a_narrow_terminal_loses_no_word():
-    words = " ".join(" ".join(RunScreen(60, 20, Stream("ascii")).lines(status())).split())
+    words = " ".join(" ".join(RunScreen(60, 20, stream_in("ascii")).lines(status())).split())
     for piece in ("fold 2/5", "step 7/50", "25% ~1m23s left of this fold", "1234 images/s", "(stage 2, epoch 2)"):
         assert piece in words
 
 
 def test_silence_is_said():
     long_ago = datetime.now().astimezone() - timedelta(seconds=185)
-    screen = RunScreen(80, 24, Stream("ascii"))
+    screen = RunScreen(80, 24, stream_in("ascii"))
     assert any("last heard of 3m05s ago" in line for line in screen.lines(status(updated=long_ago)))
     assert not any("last heard" in line for line in screen.lines(status(updated=long_ago, state="finished")))
 
