@@ -59,7 +59,7 @@ class RunScreen:
     def lines(self, status: RunStatus) -> list[str]:
         """The screen, line by line, none longer than the screen is wide: words first, drawings where there is room."""
         words = [
-            *_flow([_shown(status.run), state_text(status)], self.width),
+            *_flow([shown_path(status.run), state_text(status)], self.width),
             *_flow(_place(status), self.width),
             *self._bar(status),
             *_flow(_numbers(status), self.width),
@@ -109,7 +109,7 @@ def _flow(cells: Iterable[str], width: int) -> list[str]:
     return lines
 
 
-def _shown(run: Path) -> str:
+def shown_path(run: Path) -> str:
     """The run's path as it would be typed here."""
     return os.path.relpath(run) if run.is_relative_to(Path.cwd()) else str(run)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kgcv.cli.console import INTERVAL_SECONDS, print_result
-from kgcv.cli.run_screen import RunScreen, state_text, status_line
+from kgcv.cli.run_screen import RunScreen, shown_path, state_text, status_line
 from kgcv.errors import KgcvError
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ def watch_run(runs: tuple[Path, ...], as_json: bool) -> None:
     is_terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
     status = _watch_on_screen(follower) if is_terminal else _watch_in_lines(follower)
     if status.state != "finished":
-        raise KgcvError(f"{status.run}: {state_text(status)}; go on with: kgcv train --resume {status.run}")
+        run = shown_path(status.run)
+        raise KgcvError(f"{run}: {state_text(status)}; go on with: kgcv train --resume {run}")
     return None
 
 
@@ -72,6 +73,6 @@ def _watch_on_screen(follower: Follower) -> RunStatus:
             lines = RunScreen(console.width, console.height, stdout).lines(status)
             live.update(Text("\n".join(lines), no_wrap=True, overflow="crop"), refresh=True)
     status = follower.look()
-    # What stays when the screen has gone, and the shell's prompt below it.
-    click.echo("\n".join(RunScreen(console.width, console.height - 1, stdout).lines(status)))
+    # What stays when the screen has gone; below it there is room for what may still be said, and the shell's prompt.
+    click.echo("\n".join(RunScreen(console.width, console.height - 4, stdout).lines(status)))
     return status
