@@ -12,8 +12,24 @@ from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
+class RunOpened:
+    """A process has a run folder to itself, and begins with a look at the data."""
+
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class StageOutline:
+    """What a stage will cost."""
+
+    num_steps: int
+    work: float
+    """Of one step, in a unit that the stages of a run share; see `StagePlan.step_work`."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunStarted:
-    """A run folder exists and training is about to begin (or to go on)."""
+    """The training of a fold is about to begin (or to go on)."""
 
     folder: Path
     num_stages: int
@@ -21,6 +37,10 @@ class RunStarted:
     """Optimizer steps over all stages; the unit of the time left."""
     done_steps: int = 0
     """Steps already done before this process, when it resumes."""
+    fold: int = 0
+    """Which fold is trained, from 0."""
+    stages: tuple[StageOutline, ...] = ()
+    """Of all stages, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +141,18 @@ class Message:
     """`info` or `warning`."""
 
 
-Event = RunStarted | StageStarted | StepDone | EpochDone | StageDone | TaskStarted | TaskAdvanced | TaskDone | Message
+Event = (
+    RunOpened
+    | RunStarted
+    | StageStarted
+    | StepDone
+    | EpochDone
+    | StageDone
+    | TaskStarted
+    | TaskAdvanced
+    | TaskDone
+    | Message
+)
 
 
 class Reporter(Protocol):
@@ -161,6 +192,9 @@ class Silent:
     def report(self, event: Event) -> None:
         """Ignore `event`."""
 
+
+EVENTS_NAME = "events.jsonl"
+"""The file in a run folder with a line for each event; `kgcv.cli.event_file` says what stands in it."""
 
 StopCheck = Callable[[], int | None]
 """Gives the number of the signal that asked for an end, or None. Long loops call it between units of work."""

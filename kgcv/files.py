@@ -10,8 +10,8 @@ import json
 import os
 import secrets
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -131,6 +131,31 @@ def as_written(path: Path) -> Iterator[None]:
         raise DataError(f"{path}: is not as kgcv writes it ({printable(found)})") from error
 
 
+def append_json_lines(path: Path, values: Iterable[Any]) -> None:
+    """Append each of `values` to `path` as one line of JSON.
+
+    After a line that a crash cut off a new one is begun, so that only that one is lost.
+    """
+    lines = "".join(json.dumps(value, ensure_ascii=False) + "\n" for value in values)
+    with path.open("ab+") as stream:
+        if stream.tell() > 0:
+            stream.seek(-1, os.SEEK_END)
+            lines = lines if stream.read(1) == b"\n" else "\n" + lines
+        stream.write(lines.encode("utf-8"))
+
+
+def read_json_lines(path: Path) -> list[Any]:
+    """The values in the lines of `path`; none where there is no file. A line that a crash cut off is passed over."""
+    values = []
+    if path.exists():
+        with open_file(path) as stream:
+            content = stream.read().decode("utf-8", errors="replace")
+        for line in content.split("\n"):
+            with suppress(ValueError):
+                values.append(json.loads(line))
+    return values
+
+
 def hash_json(value: Any) -> str:
     """SHA-256 of `value` as canonical JSON, in hexadecimal; equal values give equal hashes."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
@@ -159,3 +184,18 @@ def try_lock(stream: TextIO) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process holds the lock of the file `path`; not where there is no such file.
+
+    The look takes a shared lock for an instant, so that those who look do not see each other.
+    """
+    try:
+        with path.open(encoding="utf-8") as stream:
+            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False

@@ -5,14 +5,18 @@ import pytest
 
 from kgcv.errors import DataError
 from kgcv.files import (
+    append_json_lines,
     as_written,
     atomic_path,
     hash_file,
     hash_json,
+    is_locked,
     open_file,
     point_latest,
     read_json,
+    read_json_lines,
     read_text,
+    try_lock,
     write_bytes,
     write_json,
     write_text,
@@ -116,3 +120,29 @@ def test_latest_points_to_the_newest_and_moves_with_its_folder(tmp_path):
     assert latest.resolve().name == "two"
     assert str(latest.readlink()) == "two"
     assert names(tmp_path / "moved") == ["latest", "one", "two"]
+
+
+def test_json_lines_are_appended_and_read_back(tmp_path):
+    path = tmp_path / "a.jsonl"
+    assert read_json_lines(path) == []
+    append_json_lines(path, [{"a": "ä\u2028"}, 1])
+    append_json_lines(path, [[2]])
+    assert path.read_text(encoding="utf-8").count("\n") == 3
+    assert read_json_lines(path) == [{"a": "ä\u2028"}, 1, [2]]
+
+
+def test_a_line_that_was_cut_off_costs_no_other(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes('{"a": 1}\n{"b": "ä'.encode()[:-1])
+    append_json_lines(path, [{"c": 3}])
+    assert read_json_lines(path) == [{"a": 1}, {"c": 3}]
+
+
+def test_a_lock_is_seen_by_those_who_look(tmp_path):
+    path = tmp_path / ".lock"
+    assert not is_locked(path)
+    with path.open("a+") as stream:
+        assert not is_locked(path)
+        assert try_lock(stream)
+        assert is_locked(path)
+    assert not is_locked(path)

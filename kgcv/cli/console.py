@@ -10,21 +10,24 @@ from typing import Any, TextIO
 
 import click
 
-from kgcv.cli.lines import Clock, Narrator, format_amount
-from kgcv.events import Event, Message, Reporter, RunStarted, StepDone, TaskAdvanced, TaskStarted
+from kgcv.cli.lines import Narrator, format_amount
+from kgcv.engine.time_left import Clock
+from kgcv.events import Event, Message, Reporter, RunOpened, RunStarted, StepDone, TaskAdvanced, TaskStarted
 
 INTERVAL_SECONDS = 10.0
 """Time between two plain lines of one counted job; a human's patience, not a measured number."""
 
 
 def print_result(as_json: bool, value: Any, text: str) -> None:
-    """Print a command's result on stdout: `value` as JSON (dates in ISO form), or `text` for people."""
+    """Print a command's result on stdout: `value` as JSON (dates in ISO form, paths as text), or `text` for people."""
     click.echo(json.dumps(value, indent=2, default=_as_json) if as_json else text)
 
 
 def _as_json(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
+    if isinstance(value, Path):
+        return str(value)
     raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
@@ -106,7 +109,7 @@ class LogFile:
     def report(self, event: Event) -> None:
         """Append the line that belongs to `event`, if there is one."""
         match event:
-            case RunStarted():
+            case RunOpened() | RunStarted():
                 self._path = event.folder / "kgcv.log"
             case StepDone():
                 self._narrator.time_left.finish_step()

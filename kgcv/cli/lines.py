@@ -1,14 +1,12 @@
-"""What events look like as lines of text, and how long the rest of a training takes."""
+"""What events look like as lines of text."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
+from kgcv.engine.time_left import Clock, TimeLeft
 from kgcv.errors import printable
 from kgcv.events import EpochDone, Event, Message, RunStarted, StageStarted, TaskDone, TaskStarted
-
-Clock = Callable[[], float]
 
 
 def format_seconds(seconds: float) -> str:
@@ -61,48 +59,34 @@ def epoch_cells(event: EpochDone, num_stages: int) -> list[tuple[str, str]]:
 _WIDTHS = {"epoch": 7, "train_loss": 10, "valid_loss": 10, "lr": 8, "images/s": 8, "rows/s": 8, "time": 6, "": 1}
 
 
+def fitting_cells(cells: list[tuple[str, str]], width: int, metric: str) -> list[tuple[str, str]]:
+    """`cells` without those that matter least, where a row of them is wider than `width` columns.
+
+    The first to go are rate and speed, which stand beside the bar as well, then the scores but that by `metric`.
+    """
+    kept = {"stage", "epoch", "train_loss", "valid_loss", metric, "time", ""}
+    less = [name for name, _ in cells if name not in kept]
+    for name in [*(less[-2:]), *reversed(less[:-2])]:
+        if sum(_column_width(cell) + 2 for cell, _ in cells) - 2 <= width:
+            break
+        cells = [cell for cell in cells if cell[0] != name]
+    return cells
+
+
+def _column_width(name: str) -> int:
+    return max(len(name), _WIDTHS.get(name, 6))
+
+
 def table_row(cells: list[tuple[str, str]], header: bool = False) -> str:
     """`cells` as one line with aligned columns, or their names; `*` marks the best epoch so far."""
-    texts = ((name if header else text).ljust(max(len(name), _WIDTHS.get(name, 6))) for name, text in cells)
+    texts = ((name if header else text).ljust(_column_width(name)) for name, text in cells)
     return "  ".join(texts).rstrip()
 
 
-class TimeLeft:
-    """Estimates how long the rest of a training takes.
-
-    The speed is that of the current stage, validation included, because another image size has another speed.
-    """
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._remaining = 0
-        self._stage_start = clock()
-        self._stage_steps = 0
-
-    def start_run(self, event: RunStarted) -> None:
-        """Take note of the steps there are in all."""
-        self._remaining = event.total_steps - event.done_steps
-
-    def start_stage(self) -> None:
-        """Measure the speed afresh."""
-        self._stage_start = self._clock()
-        self._stage_steps = 0
-
-    def finish_step(self) -> None:
-        """One more step is done."""
-        self._remaining -= 1
-        self._stage_steps += 1
-
-    def seconds(self) -> float | None:
-        """Seconds left over all stages; None before the first step of a stage."""
-        if self._stage_steps == 0:
-            return None
-        return max(self._remaining, 0) * (self._clock() - self._stage_start) / self._stage_steps
-
-    def text(self) -> str:
-        """`1m23s left`, or nothing when not known yet."""
-        seconds = self.seconds()
-        return "" if seconds is None else f"{format_seconds(seconds)} left"
+def time_left_text(time_left: TimeLeft) -> str:
+    """`1m23s left`, `~2h05m left` where that is an estimate for later stages, nothing when not known yet."""
+    seconds = time_left.seconds()
+    return "" if seconds is None else f"{'' if time_left.is_last_stage else '~'}{format_seconds(seconds)} left"
 
 
 def _start_task(event: TaskStarted) -> str:
@@ -144,7 +128,7 @@ class Narrator:
         return f"run {event.folder}: stages {event.num_stages}, steps {event.total_steps}{going_on}"
 
     def _start_stage(self, event: StageStarted) -> str:
-        self.time_left.start_stage()
+        self.time_left.start_stage(event.stage)
         training = event.num_groups - event.frozen_groups
         size = "" if event.image_size is None else f"image size {event.image_size}, "
         return (
@@ -156,4 +140,4 @@ class Narrator:
     def _epoch(self, event: EpochDone) -> str:
         cells = epoch_cells(event, self.num_stages)
         words = [f"{name} {text}" for name, text in cells if name]
-        return "  ".join([*words, self.time_left.text(), "best" if event.is_best else ""]).rstrip()
+        return "  ".join([*words, time_left_text(self.time_left), "best" if event.is_best else ""]).rstrip()

@@ -10,6 +10,7 @@ import click
 from kgcv.cli.console import print_result
 from kgcv.cli.options import config_argument, json_option, offline_option, progress_option, set_option
 from kgcv.cli.session import open_session
+from kgcv.cli.text_canvas import text_canvas
 
 
 @click.command("lr-find")
@@ -66,6 +67,6 @@ def lr_find(
     readings = asdict(result.suggestions)
     value = {"suggestions": readings, "csv": str(csv_file), "png": str(output)}
     # The last points shoot up and would press the rest flat.
-    curve = draw_curve(result.curve.lrs[:-SKIP_END], result.curve.smoothed[:-SKIP_END])
+    curve = draw_curve(result.curve.lrs[:-SKIP_END], result.curve.smoothed[:-SKIP_END], text_canvas(12))
     suggestions = "  ".join(f"{name} {lr:.2e}" for name, lr in readings.items())
     print_result(as_json, value, f"{curve}\n{suggestions}\n{csv_file} {output}")

@@ -14,6 +14,7 @@ import click
 from kgcv import __version__
 from kgcv.cli.blend import blend
 from kgcv.cli.check import check
+from kgcv.cli.completion import completion
 from kgcv.cli.config import config
 from kgcv.cli.decide import decide
 from kgcv.cli.download import download
@@ -159,5 +160,6 @@ for _command in (
     runs,
     summary,
     config,
+    completion,
 ):
     main.add_command(_command)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import click
@@ -29,12 +30,25 @@ run_argument = click.argument(
 )
 """A run folder, as `run: Path`."""
 
+
+def complete_key(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    """The keys of the schema that begin with `incomplete`; what stands behind `=` is not known here."""
+    from kgcv.config.keys import value_paths
+    from kgcv.config.yaml_source import dotted
+
+    number = re.search(r"\.(\d+)\.", incomplete)
+    entry = number[1] if number else "0"
+    keys = dict.fromkeys(dotted(tuple(entry if part == 0 else part for part in path)) for path in value_paths())
+    return [f"{key}=" for key in keys if key.startswith(incomplete)]
+
+
 set_option = click.option(
     "--set",
     "overrides",
     metavar="KEY=VALUE",
     multiple=True,
     envvar="KGCV_SET",
+    shell_complete=complete_key,
     help="Override a key of the config, such as stages.0.lr=[0.1]. Repeatable.",
 )
 """Overrides, as `overrides: tuple[str, ...]`."""

@@ -10,7 +10,17 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Column
 
-from kgcv.cli.lines import Clock, Narrator, epoch_cells, format_amount, format_number, format_seconds, table_row
+from kgcv.cli.lines import (
+    Narrator,
+    epoch_cells,
+    fitting_cells,
+    format_amount,
+    format_number,
+    format_seconds,
+    table_row,
+    time_left_text,
+)
+from kgcv.engine.time_left import Clock
 from kgcv.events import (
     EpochDone,
     Event,
@@ -24,13 +34,15 @@ from kgcv.events import (
 )
 
 _BAR_WIDTH = 12
+_ONE_LINE = 110
+"""Columns in which the usual metrics leave room for everything on one line; below, there are two."""
 
 
 class RichReporter:
     """Shows progress with rich; a context manager, so that the terminal is left as it was found."""
 
     def __init__(self, console: Console, clock: Clock = time.monotonic) -> None:
-        # One text, because a narrow terminal cuts off its end; what matters most comes first.
+        # One text, because a narrow terminal cuts off the end of its lines; what may be long comes last.
         line = "{task.description}  {task.fields[details]}"
         text = TextColumn(line, table_column=Column(ratio=1, no_wrap=True))
         self._progress = Progress(BarColumn(bar_width=_BAR_WIDTH), text, console=console, transient=True, expand=True)
@@ -143,8 +155,8 @@ class _TrainingBar:
 
     def finish_epoch(self, event: EpochDone) -> None:
         name, score = next(iter(event.scores.items()), ("", 0.0))
-        self._score = f"{name} {format_number(score)}  " if name else ""
-        cells = epoch_cells(event, self._narrator.num_stages)
+        self._score = f"  {name} {format_number(score)}" if name else ""
+        cells = fitting_cells(epoch_cells(event, self._narrator.num_stages), self._progress.console.width, name)
         if not self._has_header:
             self._print(table_row(cells, header=True))
             self._has_header = True
@@ -160,9 +172,10 @@ class _TrainingBar:
 
     def _details(self, event: StepDone) -> str:
         speed = self._epoch_images / max(self._clock() - self._epoch_start, 1e-9)
+        gap = "  " if self._progress.console.width >= _ONE_LINE else "\n"
         return (
-            f"{self._narrator.time_left.text()}  loss {format_number(event.loss)}  {self._score}"
-            f"lr {event.lr:.3g}  {speed:.0f} {self._unit}/s"
+            f"{time_left_text(self._narrator.time_left)}{gap}"
+            f"loss {format_number(event.loss)}  lr {event.lr:.3g}  {speed:.0f} {self._unit}/s{self._score}"
         )
 
     def _print(self, line: str) -> None:

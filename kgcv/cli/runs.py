@@ -12,6 +12,7 @@ from kgcv.cli.console import print_result
 from kgcv.cli.lines import format_number, format_seconds
 from kgcv.cli.options import json_option
 from kgcv.cli.text_table import table_lines
+from kgcv.cli.watch import watch_run
 
 if TYPE_CHECKING:
     from kgcv.recipes.runs import Comparison, RunSummary
@@ -29,35 +30,33 @@ _NUM_LEFT = 4
     show_default=True,
     help="date: the newest last; score: the best of each metric first.",
 )
+@click.option("--watch", "is_watched", is_flag=True, help="Follow one run (default runs/latest) while it trains.")
 @json_option
-def runs(folders: tuple[Path, ...], sort: Literal["date", "score", "name"], as_json: bool) -> None:
+def runs(folders: tuple[Path, ...], sort: Literal["date", "score", "name"], is_watched: bool, as_json: bool) -> None:
     """Show the runs in FOLDER (default runs) as a table, or RUNs side by side with their config differences.
 
     score: out-of-fold, on the whole set; spread: standard deviation of the folds' scores; decided: cross-fitted
     score with fitted thresholds; folds: trained and in all; size: the largest image size; weights: of one fold.
 
+    With --watch: where a run stands that trains in another pane, until it ends; one line every ten seconds where
+    stdout is no terminal, one look with --json. Exit code 1 if the run ended before it was finished.
+
     \b
     Examples:
       kgcv runs
+      kgcv runs --watch
       kgcv runs --sort score --json
       kgcv runs runs/planet-1 runs/planet-2
     """
+    if is_watched:
+        return watch_run(folders, as_json)
     from kgcv.recipes.runs import compare_runs, list_runs
 
     if len(folders) > 1:
         comparison = compare_runs(folders)
-        return print_result(as_json, _as_value(asdict(comparison)), _side_by_side(comparison))
+        return print_result(as_json, asdict(comparison), _side_by_side(comparison))
     found = list_runs(folders[0] if folders else Path("runs"), sort)
-    return print_result(as_json, [_as_value(asdict(run)) for run in found], _as_table(found))
-
-
-def _as_value(value: Any) -> Any:
-    """`value` as JSON has it: paths as text."""
-    if isinstance(value, dict):
-        return {key: _as_value(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_as_value(item) for item in value]
-    return str(value) if isinstance(value, Path) else value
+    return print_result(as_json, [asdict(run) for run in found], _as_table(found))
 
 
 def _as_table(found: tuple[RunSummary, ...]) -> str:

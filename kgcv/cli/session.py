@@ -13,8 +13,10 @@ from types import FrameType
 import click
 
 from kgcv.cli.console import LogFile, PlainReporter, WarningReporter, WhileItLasts
+from kgcv.cli.event_file import EventFile
+from kgcv.cli.log_to import Guarded, build_logger
 from kgcv.cli.options import RUN_FOLDER
-from kgcv.events import Broadcast, Event, Reporter, RunStarted, Silent, StageDone, StopCheck
+from kgcv.events import Broadcast, Event, Reporter, RunOpened, RunStarted, Silent, StageDone, StopCheck
 from kgcv.launch import read_launch
 
 # Ctrl-C, an orderly end, a closed terminal, and the warning that schedulers of clusters send before they kill.
@@ -30,19 +32,27 @@ class Session:
 
 
 @contextmanager
-def open_session(progress: str = "auto") -> Iterator[Session]:
+def open_session(progress: str = "auto", log_to: tuple[str, ...] = ()) -> Iterator[Session]:
     """A session whose progress goes to stderr in the way `progress` says: auto, rich, plain or none.
+
+    `log_to` names programs that draw curves, too; see `build_logger`, whose errors come before anything else happens.
 
     Inside the block the first Ctrl-C, SIGTERM, SIGHUP or SIGUSR1 is only remembered, for `should_stop` to tell; a
     second Ctrl-C raises KeyboardInterrupt at once. A terminal that goes away takes nothing else with it.
     """
+    is_first = read_launch().is_first
+    loggers = {target: build_logger(target) for target in log_to} if is_first else {}
     with ExitStack() as stack:
         display = _open_display(progress, stack)
         should_stop = stack.enter_context(remembered_signals())
-        if not read_launch().is_first:
+        if not is_first:
             yield Session(Silent(), should_stop)
             return
-        yield Session(Broadcast((WhileItLasts(display), LogFile(), _RunFolder(), _Plots())), should_stop)
+        listeners: tuple[Reporter, ...] = (WhileItLasts(display), LogFile(), EventFile(), _RunFolder(), _Plots())
+        guarded = [Guarded(target, logger, Broadcast(listeners)) for target, logger in loggers.items()]
+        for one in guarded:
+            stack.callback(one.close)
+        yield Session(Broadcast((*listeners, *guarded)), should_stop)
 
 
 @contextmanager
@@ -91,7 +101,7 @@ class _RunFolder:
 
     def report(self, event: Event) -> None:
         context = click.get_current_context(silent=True)
-        if isinstance(event, RunStarted) and context is not None:
+        if isinstance(event, RunOpened | RunStarted) and context is not None:
             context.meta[RUN_FOLDER] = event.folder
 
 

@@ -9,8 +9,11 @@ import click
 
 from kgcv.cli.console import print_result
 from kgcv.cli.lines import format_number
+from kgcv.cli.log_to import log_to_option
 from kgcv.cli.options import json_option, offline_option, progress_option, set_option
 from kgcv.cli.session import open_session
+from kgcv.cli.text_canvas import text_canvas
+from kgcv.files import read_json_lines
 
 if TYPE_CHECKING:
     from kgcv.recipes.run_folder import RunFolder
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 @click.option("--resume", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Go on with this run.")
 @click.option("--fold", type=click.IntRange(min=0), help="Train this fold only.")
 @set_option
+@log_to_option
 @offline_option
 @progress_option
 @json_option
@@ -37,6 +41,7 @@ def train(
     resume: Path | None,
     fold: int | None,
     overrides: tuple[str, ...],
+    log_to: tuple[str, ...],
     progress: str,
     as_json: bool,
 ) -> None:
@@ -51,9 +56,10 @@ def train(
       kgcv train configs/dogs-vs-cats.yaml
       kgcv train configs/planet.yaml --set train.seed=1 --run-dir runs/planet-1
       kgcv train --resume runs/latest
+      kgcv train configs/planet.yaml --log-to tensorboard
       torchrun --nproc-per-node 4 -m kgcv train configs/planet.yaml --run-dir runs/planet-4
     """
-    with open_session(progress) as session:
+    with open_session(progress, log_to) as session:
         from kgcv.engine.processes import joined
         from kgcv.recipes.train import train as run_training
 
@@ -104,7 +110,19 @@ def _as_text(result: RunResult) -> str:
 
         first = [next(iter(fold.scores.values())) for fold in result.folds]
         lines.append(f"all folds: {_scores_text(result.oof_scores)}  (spread over folds {format_number(stdev(first))})")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_curves(result)])
+
+
+def _curves(result: RunResult) -> list[str]:
+    """The metric by epoch, of all folds; of a single one the losses, too."""
+    from kgcv.report.terminal import draw_losses, draw_metric
+
+    rows = {fold.fold: read_json_lines(fold.weights.with_name("metrics.jsonl")) for fold in result.folds}
+    canvas = text_canvas()
+    if len(rows) > 1:
+        return draw_metric({f"fold {fold}": epochs for fold, epochs in rows.items()}, canvas)
+    (epochs,) = rows.values()
+    return [*draw_metric({"": epochs}, canvas), *draw_losses(epochs, canvas)]
 
 
 def _scores_text(scores: dict[str, float]) -> str:

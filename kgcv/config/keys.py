@@ -112,6 +112,20 @@ def paths_of(name: str, section: type[Any] = Config, above: KeyPath = ()) -> Ite
             yield from paths_of(name, inner, (*here, 0) if is_list(kind) else here)
 
 
+def value_paths(section: type[Any] = Config, above: KeyPath = ()) -> Iterator[KeyPath]:
+    """Every path in the schema at which values stand, and not sections; lists of sections given by their first entry.
+
+    A key that several kinds of an entry share comes once for each.
+    """
+    for key, kind in keys_of(section).items():
+        here: KeyPath = (*above, key)
+        below = list(sections_in(kind))
+        for inner in below:
+            yield from value_paths(inner, (*here, 0) if is_list(kind) else here)
+        if not below:
+            yield here
+
+
 def wrap_single_values(tree: Any, kind: Any = Config) -> Any:
     """`tree` with a list of one wherever the schema has a list and a single value is written: `lr: 0.1`.
 

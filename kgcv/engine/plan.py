@@ -15,6 +15,7 @@ from kgcv.data.resize import stored_edge
 from kgcv.engine.inputs import split_rows
 from kgcv.engine.randomness import epoch_draws, epoch_order, weighted_order
 from kgcv.engine.schedule import StageSchedule, cycle_epochs
+from kgcv.events import StageOutline
 from kgcv.model.checkpoint import Geometry
 
 
@@ -91,6 +92,22 @@ class StagePlan:
     def steps_per_epoch(self) -> int:
         """Optimizer steps in an epoch."""
         return steps_per_epoch(self.num_train, self.batch_size, self.accumulate)
+
+    @property
+    def outline(self) -> StageOutline:
+        """What the stage costs beside others."""
+        return StageOutline(self.schedule.num_steps, self.step_work)
+
+    @property
+    def step_work(self) -> float:
+        """Work of a step: samples, times pixels of one, times passes over the network.
+
+        Backward takes twice as many multiplications as forward (one product for the gradient of the inputs, one for
+        that of the weights), and happens in the groups that train, taken as equally heavy, the head as nothing.
+        """
+        frozen = self.frozen_groups / max(1, len(self.lrs) - 1)
+        pixels = 1 if self.image_size is None else self.image_size**2
+        return self.batch_size * self.accumulate * pixels * (1 + 2 * (1 - frozen))
 
     def place(self, epoch: int) -> str:
         """Stage and epoch as people count, from 1."""

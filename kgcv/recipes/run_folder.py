@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import subprocess
@@ -19,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 from kgcv.config.load import dump_config, load_config
 from kgcv.config.schema import Config
 from kgcv.errors import CheckpointError, DataError, StopRequested
-from kgcv.files import as_written, read_json, remove_unfinished, try_lock, write_json, write_text
+from kgcv.events import EVENTS_NAME
+from kgcv.files import append_json_lines, as_written, read_json, remove_unfinished, try_lock, write_json, write_text
 
 if TYPE_CHECKING:
     from kgcv.engine.fold_folder import FoldFolder
@@ -123,6 +123,11 @@ class RunFolder:
         return found
 
     @property
+    def events_file(self) -> Path:
+        """One JSON line for each thing that happened, with its time."""
+        return self.path / EVENTS_NAME
+
+    @property
     def sessions_file(self) -> Path:
         """One JSON line for each process that trained here to its end or to a stop."""
         return self.path / "sessions.jsonl"
@@ -170,8 +175,7 @@ def noted_session(run: RunFolder) -> Iterator[None]:
         raise
     finally:
         line = {"started": started, "seconds": round(time.perf_counter() - clock, 1), "ended": ended}
-        with run.sessions_file.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(line) + "\n")
+        append_json_lines(run.sessions_file, [line])
 
 
 def new_run(config: Config, stem: str, folder: Path | None) -> RunFolder:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import statistics
 from collections.abc import Iterator, Sequence
@@ -15,7 +14,7 @@ from kgcv.config.schema import Task
 from kgcv.config.yaml_source import dotted, read_written_yaml
 from kgcv.data.csv_table import read_csv_table
 from kgcv.errors import CheckpointError, ConfigError, DataError, KgcvError
-from kgcv.files import as_written, read_json
+from kgcv.files import as_written, read_json, read_json_lines
 from kgcv.recipes.blend_report import BLEND_FILE
 from kgcv.recipes.run_folder import RunFolder
 from kgcv.scoring.metrics import find_metric
@@ -102,7 +101,7 @@ def compare_runs(paths: Sequence[Path]) -> Comparison:
     if unreadable := [run for run in runs if run.state == "unreadable"]:
         raise CheckpointError(f"{unreadable[0].path}: {unreadable[0].note}")
     scores = [_oof_scores(path) for path in paths]
-    configs = [dict(_flat(_read_tree(RunFolder(path)))) for path in paths]
+    configs = [dict(_flat(read_tree(RunFolder(path)))) for path in paths]
     keys = dict.fromkeys(key for config in configs for key in config)
     values = {key: tuple(config.get(key) for config in configs) for key in keys}
     return Comparison(
@@ -132,10 +131,10 @@ def _is_run(path: Path) -> bool:
 
 
 def _summarize_training(run: RunFolder, name: str) -> RunSummary:
-    tree = _read_tree(run)
+    tree = read_tree(run)
     scores = run.read_scores()
     by_fold, oof = scores.get("valid", {}), _known(scores.get("oof", {}))
-    num_folds = _count_folds(run, tree.get("split", {}))
+    num_folds = count_run_folds(run, tree.get("split", {}))
     done = [fold for fold in range(num_folds or 0) if _is_done(run, fold, by_fold)]
     seconds, ended = _read_sessions(run)
     metric = _main_metric(tree, [oof, *by_fold.values()])
@@ -160,7 +159,7 @@ def _summarize_training(run: RunFolder, name: str) -> RunSummary:
 
 def _summarize_blend(run: RunFolder, name: str) -> RunSummary:
     record = read_json(run.path / BLEND_FILE)
-    tree = _read_tree(run) if run.config_file.is_file() else {}
+    tree = read_tree(run) if run.config_file.is_file() else {}
     metric = record["metric"]
     return RunSummary(
         name=name,
@@ -175,7 +174,7 @@ def _summarize_blend(run: RunFolder, name: str) -> RunSummary:
     )
 
 
-def _read_tree(run: RunFolder) -> dict[str, Any]:
+def read_tree(run: RunFolder) -> dict[str, Any]:
     """The config as it was written; not checked, as older runs may have keys that are no more."""
     if not run.config_file.is_file():
         return {}
@@ -199,7 +198,8 @@ def _known(scores: dict[str, float]) -> dict[str, float]:
     return {name: score for name, score in scores.items() if not math.isnan(score)}
 
 
-def _count_folds(run: RunFolder, split: dict[str, Any]) -> int | None:
+def count_run_folds(run: RunFolder, split: dict[str, Any]) -> int | None:
+    """Folds that the config's section `split` asks for; None where only files tell and there are none yet."""
     if split.get("kind") in ("folds", "forward") and not split.get("train_on_all"):
         return int(split["num_folds"])
     if split.get("kind") != "column":
@@ -220,12 +220,8 @@ def _state(num_done: int, num_folds: int | None, ended: str | None) -> State:
 
 
 def _read_sessions(run: RunFolder) -> tuple[float | None, str | None]:
-    """Seconds over all sessions and how the last one ended; a line that a crash cut off is passed over."""
-    sessions = []
-    if run.sessions_file.is_file():
-        for line in run.sessions_file.read_text(encoding="utf-8").splitlines():
-            with suppress(ValueError):
-                sessions.append(json.loads(line))
+    """Seconds over all sessions and how the last one ended."""
+    sessions = read_json_lines(run.sessions_file)
     if not sessions:
         return None, None
     return sum(session["seconds"] for session in sessions), sessions[-1]["ended"]

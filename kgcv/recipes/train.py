@@ -17,7 +17,7 @@ from kgcv.engine.plan import StagePlan
 from kgcv.engine.processes import ALONE, Processes
 from kgcv.engine.trainer import Trainer
 from kgcv.errors import ConfigError, DataError
-from kgcv.events import Message, Reporter, RunStarted, StopCheck
+from kgcv.events import Message, Reporter, RunOpened, RunStarted, StopCheck
 from kgcv.files import point_latest, write_json
 from kgcv.model.checkpoint import WeightsCard, load_weights, read_card
 from kgcv.recipes.dataset import Dataset, reopen_dataset, split_dataset
@@ -91,6 +91,7 @@ def train(
     config = run.read_config()
     was_complete = run.predictions("oof").is_file()
     with _held(run, processes):
+        reporter.report(RunOpened(run.path))
         with processes.first_alone():
             dataset = _open_dataset(run, config, Watch(reporter, should_stop, config.train.workers))
         num_folds = dataset.split.num_folds
@@ -162,8 +163,9 @@ def train_fold(bench: Workbench, run: RunFolder) -> FoldResult:
         point_latest(run.path)  # only now, when all that can be wrong before the first step has been seen
     processes.wait()  # until all have read the state, which the first one is about to write
     plans = _plan_stages(bench, run)
-    total = sum(plan.schedule.num_steps for plan in plans)
-    bench.reporter.report(RunStarted(run.path, len(plans), total, trainer.progress.total_steps))
+    outlines = tuple(plan.outline for plan in plans)
+    total = sum(outline.num_steps for outline in outlines)
+    bench.reporter.report(RunStarted(run.path, len(plans), total, trainer.progress.total_steps, fold, outlines))
     if trainer.progress.total_steps > 0:
         _tell_resume(bench.reporter, trainer)
     first_stage = trainer.progress.stage

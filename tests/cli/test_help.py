@@ -40,6 +40,7 @@ def test_the_commands_stand_in_the_order_of_work():
         "runs",
         "summary",
         "config",
+        "completion",
     ]
 
 

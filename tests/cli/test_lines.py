@@ -2,12 +2,23 @@ import math
 
 import pytest
 
-from kgcv.cli.lines import Narrator, TimeLeft, epoch_cells, format_amount, format_number, format_seconds, table_row
+from kgcv.cli.lines import (
+    Narrator,
+    epoch_cells,
+    fitting_cells,
+    format_amount,
+    format_number,
+    format_seconds,
+    table_row,
+    time_left_text,
+)
+from kgcv.engine.time_left import TimeLeft
 from kgcv.events import (
     EpochDone,
     Message,
     RunStarted,
     StageDone,
+    StageOutline,
     StageStarted,
     StepDone,
     TaskAdvanced,
@@ -91,40 +102,20 @@ EPOCH = EpochDone(
 STEP = StepDone(stage=0, epoch=0, step=1, loss=0.7, lr=0.01, num_images=32)
 
 
-def test_time_left_is_unknown_before_the_first_step(tmp_path):
-    time_left = TimeLeft(Clock())
-    time_left.start_run(start_run(tmp_path))
-    time_left.start_stage()
-    assert time_left.seconds() is None
-    assert time_left.text() == ""
-
-
-def test_time_left_uses_the_speed_of_the_stage_for_all_steps_to_come(tmp_path):
+def test_time_left_says_what_is_an_estimate(tmp_path):
     clock = Clock()
     time_left = TimeLeft(clock)
-    time_left.start_run(start_run(tmp_path, total_steps=30, done_steps=10))
-    time_left.start_stage()
-    clock.now += 8
-    for _ in range(4):
-        time_left.finish_step()
-    # Two seconds a step, 30 - 10 - 4 steps to come.
-    assert time_left.seconds() == pytest.approx(32)
-    time_left.start_stage()
+    time_left.start_run(start_run(tmp_path, stages=(StageOutline(10, 1.0), StageOutline(20, 4.0))))
+    time_left.start_stage(0)
+    assert time_left_text(time_left) == ""
     clock.now += 5
+    time_left.finish_step(5)
+    # A second a step, 5 steps here and 20 that cost 4 each.
+    assert time_left_text(time_left) == "~1m25s left"
+    time_left.start_stage(1)
+    clock.now += 3
     time_left.finish_step()
-    assert time_left.seconds() == pytest.approx(75)
-    assert time_left.text() == "1m15s left"
-
-
-def test_time_left_is_never_negative(tmp_path):
-    clock = Clock()
-    time_left = TimeLeft(clock)
-    time_left.start_run(start_run(tmp_path, total_steps=1))
-    time_left.start_stage()
-    clock.now += 1
-    time_left.finish_step()
-    time_left.finish_step()
-    assert time_left.seconds() == 0
+    assert time_left_text(time_left) == "57s left"
 
 
 def test_table_row_columns_are_aligned():
@@ -137,6 +128,25 @@ def test_table_row_columns_are_aligned():
 def test_a_row_with_one_metric_fits_into_80_columns():
     cells = [cell for cell in epoch_cells(EPOCH, 2) if cell[0] != "log_loss"]
     assert len(table_row(cells)) <= 80
+
+
+@pytest.mark.parametrize(
+    "width, left_out",
+    [
+        (90, set()),
+        (89, {"lr"}),
+        (80, {"lr"}),
+        (79, {"lr", "images/s"}),
+        (70, {"lr", "images/s"}),
+        (69, {"lr", "images/s", "log_loss"}),
+        (9, {"lr", "images/s", "log_loss"}),
+    ],
+)
+def test_a_narrow_row_leaves_out_what_matters_least(width, left_out):
+    cells = epoch_cells(EPOCH, 2)
+    fitting = fitting_cells(cells, width, "accuracy")
+    assert {name for name, _ in cells} - {name for name, _ in fitting} == left_out
+    assert len(table_row(fitting)) <= max(width, 60)
 
 
 def test_lines_of_a_training(tmp_path):

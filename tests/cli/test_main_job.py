@@ -58,6 +58,8 @@ def test_the_whole_job(config_file: Path, tmp_path: Path) -> None:
 
     trained = kgcv("train", config_file, "--run-dir", "runs/one")
     assert trained.stdout.startswith("run runs/one\nfold 0: accuracy ")
+    assert "\naccuracy\n" in trained.stdout
+    assert "\n  loss\n" in trained.stdout
     assert "stage 2/2  epoch 2/2" in trained.stderr
     for name in ("loss", "metric", "lr"):
         assert (tmp_path / f"runs/one/plots/fold0_{name}.png").read_bytes().startswith(PNG)

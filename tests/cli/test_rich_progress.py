@@ -1,6 +1,7 @@
 import io
 import re
 
+import pytest
 from rich.console import Console
 
 from kgcv.cli.rich_progress import RichReporter
@@ -52,7 +53,7 @@ def test_the_bar_shows_place_loss_rate_speed_and_time_left(tmp_path):
     # One second a step, eight images each, three steps of four to come.
     assert re.search(r"stage 1/2 epoch 1/1 .*3\.0s left  loss 0\.5000  lr 0\.1  8 images/s", text)
     # From the second stage on the last score stands there, too.
-    assert re.search(r"stage 2/2 epoch 1/1 .*loss 0\.4000  accuracy 0\.7500  lr 0\.1  8 images/s", text)
+    assert re.search(r"stage 2/2 epoch 1/1 .*loss 0\.4000  lr 0\.1  8 images/s  accuracy 0\.7500", text)
 
 
 def test_epochs_stay_above_the_bar_as_a_table(tmp_path):
@@ -111,8 +112,13 @@ def test_a_second_job_takes_the_place_of_the_first():
     assert "first" not in text[text.rindex("second") :]
 
 
-def test_the_bar_of_a_narrow_terminal_stays_on_its_line(tmp_path):
-    _, text = run_display(training(tmp_path), width=60)
-    bars = [line for line in text.splitlines() if "stage 2/2 epoch 1/1 " in line]
-    assert max(len(line) for line in bars) <= 60
-    assert any("1.0s left  loss 0.4000" in line for line in bars)
+@pytest.mark.parametrize("width", [60, 80, 109])
+def test_the_bar_of_a_narrow_terminal_takes_two_lines(tmp_path, width):
+    _, text = run_display(training(tmp_path), width)
+    lines = [line.rstrip() for line in text.splitlines()]
+    first = next(number for number, line in enumerate(lines) if "stage 2/2 epoch 1/1  1.0s left" in line)
+    # The score, which also stands in the table, is what is cut off first.
+    expected = "loss 0.4000  lr 0.1  8 images/s  accuracy 0.7500"
+    assert expected.startswith(lines[first + 1].strip().rstrip("…"))
+    assert "lr 0.1  8 images/s" in lines[first + 1]
+    assert max(map(len, lines[first : first + 2])) <= width

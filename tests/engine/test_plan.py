@@ -18,6 +18,7 @@ from kgcv.config.schema import (
 from kgcv.data.augment import NUM_DRAWS, draw_changes
 from kgcv.engine.plan import StagePlan, StepPlan, plan_stage, steps_per_epoch
 from kgcv.engine.randomness import epoch_draws, epoch_order
+from kgcv.events import StageOutline
 
 
 def config_of(*stages: StageConfig, **sections: Any) -> Config:
@@ -245,3 +246,22 @@ def test_rows_of_a_table_have_no_size_and_nothing_is_drawn_for_them() -> None:
     assert all(len(changes.offsets) == 0 for step in (first, second) for changes in step.changes)
     assert sorted(np.concatenate([*first.positions, *second.positions]).tolist()) == list(range(8))
     assert plan_of(8, 4).unit == "images"
+
+
+@pytest.mark.parametrize(
+    ("keys", "work"),
+    [
+        ({}, 8 * 64**2 * 3),  # forward once, backward twice as much
+        ({"image_size": 128}, 8 * 128**2 * 3),
+        ({"frozen": True}, 8 * 64**2 * 1),  # of three groups the head trains, which weighs nothing
+        ({"frozen_groups": 1}, 8 * 64**2 * 2),
+    ],
+)
+def test_the_work_of_a_step_is_pixels_times_passes(keys, work):
+    config = config_of(stage_of(cycle_len=2, **keys), train=TrainConfig(batch_size=4, accumulate=2))
+    plan = plan_stage(config, 0, 16, 3)
+    assert plan.outline == StageOutline(num_steps=4, work=work)
+
+
+def test_a_model_of_one_group_trains_as_a_whole():
+    assert plan_stage(config_of(stage_of(), train=TrainConfig(batch_size=4)), 0, 16, 1).step_work == 4 * 64**2 * 3

@@ -258,7 +258,9 @@ def test_lr_per_layer_group(straight: RunResult) -> None:
 
 def test_folds_one_by_one_or_all(competition: Config, tmp_path: Path) -> None:
     config = replace(one_stage(competition), split=replace(competition.split, kind="folds", num_folds=2))
-    both = run_it(config, tmp_path / "both")
+    recorder = Recorder()
+    both = train(start_run(config, "both", tmp_path / "both"), None, recorder, never_stop)
+    assert [event.fold for event in recorder.events if isinstance(event, RunStarted)] == [0, 1]
     assert [fold.fold for fold in both.folds] == [0, 1]
     ids = [read_predictions(both.folder / f"fold{fold}/valid.npz").ids for fold in (0, 1)]
     assert sorted(ids[0] + ids[1]) == sorted(f"{('bright', 'dark')[n % 2]}.{n}" for n in range(20))
