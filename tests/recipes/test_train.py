@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from kgcv.config.schema import AugmentConfig, Config, ModelConfig, StageConfig
 from kgcv.data.predictions import read_predictions
 from kgcv.errors import CheckpointError, ConfigError, DataError, TrainingDivergedError
-from kgcv.events import EpochDone, Recorder, RunStarted, StageDone, StageStarted, StepDone, never_stop
+from kgcv.events import EpochDone, Recorder, RunStarted, StageDone, StageOutline, StageStarted, StepDone, never_stop
 from kgcv.files import write_json
 from kgcv.model.checkpoint import read_card
 from kgcv.recipes.run_folder import RunFolder
@@ -241,7 +241,9 @@ def test_early_stopping_ends_a_stage(competition: Config, tmp_path: Path, change
 def test_events_tell_the_whole_story(straight: RunResult, straight_recorder: Recorder) -> None:
     kinds = (RunStarted, StageStarted, StepDone, EpochDone, StageDone)
     story = [event for event in straight_recorder.events if isinstance(event, kinds)]
-    assert story[0] == RunStarted(straight.folder, num_stages=2, total_steps=16)
+    # Images of a batch times pixels, once for a frozen body, and twice more for the way back through all of it.
+    stages = (StageOutline(8, 4 * 16 * 16), StageOutline(8, 3 * 4 * 20 * 20))
+    assert story[0] == RunStarted(straight.folder, num_stages=2, total_steps=16, stages=stages)
     assert [type(event).__name__ for event in story[1:]] == 2 * (
         ["StageStarted", *(2 * (4 * ["StepDone"] + ["EpochDone"])), "StageDone"]
     )
