@@ -129,7 +129,9 @@ class TrainConfig:
     ema_decay: Annotated[float, Ge(0), Lt(1)] = 0.0
     """Decay of the moving average of the weights, which is then what is validated and kept; 0 is off."""
     checkpoint_minutes: Positive = 10.0
-    """Save the state at least this often within an epoch, in minutes; it is saved at each epoch's end in any case."""
+    """Save the state at least this often, in minutes; at epochs' ends too, unless it took a hundredth of the time."""
+    sync_batch_norm: bool = False
+    """Of several processes on GPUs: batch norms see the images of all, as those of one process do."""
     early_stopping: Count = 0
     """End a stage after this many epochs without a better score; 0 is off."""
     seed: Seed = 42

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
+from timm.layers import convert_sync_batchnorm
 from torch import Tensor, nn
 
 from kgcv.config.schema import TrainConfig
@@ -66,6 +67,19 @@ def resolve_runtime(config: TrainConfig, model: nn.Module, processes: Processes 
     channels_last = config.channels_last == "yes" or (config.channels_last == "auto" and is_convolutional(model))
     workers = config.workers or max(1, num_threads(0) // processes.launch.local_world_size)
     return Runtime(device, bfloat16, channels_last, workers, processes)
+
+
+def synchronise_norms(model: nn.Module, runtime: Runtime) -> None:
+    """Let the batch norms of several processes see the images of all of them; alone they do anyway.
+
+    Raises:
+        ConfigError: the processes have no GPUs, and torch's SyncBatchNorm runs on nothing else.
+    """
+    if runtime.processes.is_alone:
+        return
+    if runtime.device.type != "cuda":
+        raise ConfigError([f"train.sync_batch_norm: needs GPUs, and these processes run on {runtime.device}"])
+    convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]  # of timm
 
 
 def _find_device(name: str, processes: Processes = ALONE) -> torch.device:

@@ -14,7 +14,7 @@ from kgcv.engine.fold_folder import FoldFolder
 from kgcv.engine.inputs import Inputs
 from kgcv.engine.plan import StagePlan, plan_stage
 from kgcv.engine.processes import ALONE, Processes
-from kgcv.engine.runtime import Runtime, resolve_runtime
+from kgcv.engine.runtime import Runtime, resolve_runtime, synchronise_norms
 from kgcv.engine.samples import Samples
 from kgcv.errors import DataError
 from kgcv.events import Message, Reporter, StopCheck
@@ -151,6 +151,8 @@ def set_up(
     """
     set_up_fold = _set_up_images if dataset.rows is None else _set_up_table
     model, runtime, feed = set_up_fold(config, dataset, fold, reporter, should_stop, processes)
+    if config.train.sync_batch_norm:
+        synchronise_norms(model, runtime)
     return Workbench(config, dataset, fold, model, runtime, feed, reporter, should_stop)
 
 

@@ -10,14 +10,17 @@ from torch import nn
 
 from kgcv.config.schema import ModelConfig, TrainConfig
 from kgcv.engine import runtime
+from kgcv.engine.processes import Processes
 from kgcv.engine.runtime import (
     Runtime,
     has_native_bfloat16,
     is_convolutional,
     keep_freed_memory,
     resolve_runtime,
+    synchronise_norms,
 )
 from kgcv.errors import ConfigError
+from kgcv.launch import Launch
 from kgcv.model.vision import build_model
 
 CPU = torch.device("cpu")
@@ -169,3 +172,30 @@ def test_memory_is_kept_where_the_cpu_computes(monkeypatch, is_gpu, expected):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: is_gpu)
     resolve_runtime(TrainConfig(), LINEAR)
     assert kept == expected
+
+
+def norms_of(model: nn.Module) -> list[type[nn.Module]]:
+    return [type(module) for module in model.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+
+
+def test_norms_of_several_gpus_are_one_and_keep_their_weights():
+    """The network gives the same in evaluation, where there is nothing to synchronise."""
+    model = build_model(ModelConfig(name="test_efficientnet", pretrained=False), 2, seed=0).eval()
+    images, weights = torch.randn(2, 3, 32, 32), set(model.state_dict())
+    before, num_norms = model(images), len(norms_of(model))
+    synchronise_norms(model, runtime_of(device=torch.device("cuda"), processes=Processes(Launch(0, 2))))
+    assert len(norms_of(model)) == num_norms > 10
+    assert all(issubclass(kind, nn.SyncBatchNorm) for kind in norms_of(model))
+    assert set(model.state_dict()) == weights
+    torch.testing.assert_close(model(images), before)
+
+
+def test_norms_of_one_process_stay_as_they_are():
+    model = nn.Sequential(nn.BatchNorm2d(2))
+    synchronise_norms(model, runtime_of())
+    assert norms_of(model) == [nn.BatchNorm2d]
+
+
+def test_norms_of_several_cpus_cannot_be_one():
+    with pytest.raises(ConfigError, match=r"^train.sync_batch_norm: needs GPUs, and these processes run on cpu$"):
+        synchronise_norms(LINEAR, runtime_of(processes=Processes(Launch(0, 2))))
