@@ -1,6 +1,6 @@
 """Downloads through every fault of the stand-in for Kaggle, and shows what a person gets to see.
 
-    python tests/benchmarks/download_faults.py [--only WORDS]
+    python -m tests.stress.download_faults [--only WORDS]
 
 Each row is one `kgcv download` in a process of its own, with pauses and time limits cut short: its exit code, what of
 the files is there then, and the exit code of the same command once the fault is gone. Below it stands the message.

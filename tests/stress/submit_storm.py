@@ -1,6 +1,6 @@
 """Submits many files through a network that loses answers, cuts uploads, stalls and refuses, with processes killed.
 
-    python tests/benchmarks/submit_storm.py [--files 200] [--kills 20] [--seed 1]
+    python -m tests.stress.submit_storm [--files 200] [--kills 20] [--seed 1]
 
 Two processes want to submit the same files, each in an order of its own, to a stand-in for Kaggle on this machine;
 whoever of them is killed is started again. All files have the same name and the same message, as those of runs do. A

@@ -1,6 +1,6 @@
 """Submits a file through every fault of the stand-in for Kaggle, and shows what a person gets to see.
 
-    python tests/benchmarks/submit_faults.py [--only WORDS]
+    python -m tests.stress.submit_faults [--only WORDS]
 
 Each row is one `kgcv submit FILE -c COMPETITION --wait` in a process of its own, with pauses and time limits cut
 short: its exit code, how many submissions Kaggle has then, the status in the ledger, and the exit code of the same

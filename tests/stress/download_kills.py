@@ -1,6 +1,6 @@
 """Kills `kgcv download` again and again, at moments drawn at random, until it is done; then compares every byte.
 
-    python tests/benchmarks/download_kills.py --downloads 20 --megabytes 300
+    python -m tests.stress.download_kills --downloads 20 --megabytes 300
 
 The competition is served by the loopback Kaggle of the tests: three large files, a `.tar.7z` and a `.csv.zip`, as
 competitions ship them. Each download gets up to `--kills` SIGKILLs, at moments that are uniform over the time an
