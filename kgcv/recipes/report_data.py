@@ -12,6 +12,7 @@ from kgcv.config.schema import Config
 from kgcv.data.predictions import Predictions, as_targets, read_predictions
 from kgcv.data.splits import Split, read_folds, read_split
 from kgcv.errors import CheckpointError, listed
+from kgcv.kaggle.ledger import Entry, Ledger
 from kgcv.recipes.oof import folds_with_valid, join_folds
 from kgcv.recipes.run_folder import RunFolder
 from kgcv.recipes.runs import RunSummary, summarize_run
@@ -46,15 +47,21 @@ class ReportData:
     """Of the samples in `truth`, in their order; None where the folder has none."""
     validated: Validated | None
     """None where nothing has been predicted yet, nothing validates, or no labels are known."""
+    submissions: tuple[Entry, ...] = ()
+    """What the ledger tells of this run, the oldest first."""
 
 
-def read_report_data(path: Path) -> ReportData:
+def read_report_data(path: Path, ledger: Path | None = None) -> ReportData:
     """Read the run folder `path`.
+
+    Args:
+        path: the run folder.
+        ledger: the file with a line for each submission; it need not exist.
 
     Raises:
         CheckpointError: it is no run folder, or its files are damaged.
         ConfigError: its config has keys that this version does not know.
-        DataError: predictions, labels and split do not belong together.
+        DataError: predictions, labels and split do not belong together, or the ledger cannot be read.
     """
     run, summary = RunFolder(path), summarize_run(path)
     if summary.state == "unreadable":
@@ -70,7 +77,13 @@ def read_report_data(path: Path) -> ReportData:
         truth=truth,
         split=split,
         validated=None if truth is None else _read_validated(run, truth, split),
+        submissions=() if ledger is None else _read_submissions(ledger, summary.name),
     )
+
+
+def _read_submissions(ledger: Path, name: str) -> tuple[Entry, ...]:
+    """Entries of the run called `name`, which is all that the ledger knows of it."""
+    return tuple(entry for entry in Ledger(ledger).read() if entry.run == name)
 
 
 def _read_validated(run: RunFolder, truth: Predictions, split: Split | None) -> Validated | None:

@@ -145,9 +145,14 @@ def _picture(picture: Picture) -> str:
     # An SVG too is an image of its own: its ids do not meet those of the next, and no script in it runs.
     data = base64.b64encode(picture.content).decode("ascii")
     source = f"data:{_MEDIA_TYPES[picture.kind]};base64,{data}"
-    width = ' class="wide"' if picture.is_wide else ""
+    image = f'<img src="{source}" alt="{escape(picture.alt)}">'
     caption = f"\n<figcaption>{escape(picture.caption)}</figcaption>" if picture.caption else ""
-    return f'<figure{width}>\n<img src="{source}" alt="{escape(picture.alt)}">{caption}\n</figure>'
+    if not picture.is_wide:
+        return f"<figure>\n{image}{caption}\n</figure>"
+    # On a narrow screen it moves within its frame rather than shrink until nothing can be read.
+    label = escape(picture.caption or picture.alt)
+    frame = f'<div class="frame" role="region" tabindex="0" aria-label="{label}">{image}</div>'
+    return f'<figure class="wide">\n{frame}{caption}\n</figure>'
 
 
 def _table(table: Table) -> str:
@@ -166,7 +171,7 @@ def _table(table: Table) -> str:
     )
     # A wide table moves within its frame, by keys too, and the page stays as wide as the screen.
     return (
-        f'<div class="table" role="region" tabindex="0" aria-label="{escape(table.caption)}">\n<table>\n'
-        f"<caption>{escape(table.caption)}</caption>\n<thead><tr>{header}</tr></thead>\n"
-        f"<tbody>\n{rows}\n</tbody>\n</table>\n</div>"
+        f'<figure class="table">\n<figcaption>{escape(table.caption)}</figcaption>\n'
+        f'<div class="frame" role="region" tabindex="0" aria-label="{escape(table.caption)}">\n<table>\n'
+        f"<thead><tr>{header}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>\n</div>\n</figure>"
     )

@@ -6,7 +6,6 @@ Letters: N samples, C classes. Numpy alone.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
@@ -29,7 +28,8 @@ class ClassScores:
     """`(C,)` int64: samples that were given it."""
 
 
-class Confusion(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Confusion:
     """A pair of classes, and how many samples."""
 
     true: int
