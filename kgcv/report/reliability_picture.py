@@ -52,9 +52,9 @@ def _tell_bins(found: Reliability) -> str:
 def reliability_text(found: Reliability, what: str, basis: str) -> Text:
     """The expected calibration error with its estimator, its bins and its bias."""
     return Text(
-        f"Expected calibration error {found.error:.4f}: the mean distance between what was said and what came true, "
-        f"of the probability {what}, by the plug-in estimator with {len(found.counts)} bins of equal width, on "
-        f"{basis}. This estimator is biased upward, for a bin of few samples is off by chance; a model whose every probability "
+        f"Expected calibration error {found.error:.4f}, on {basis}: the mean distance between what was said and what "
+        f"came true, of the probability {what}, by the plug-in estimator with {len(found.counts)} bins of equal width. "
+        "This estimator is biased upward, for a bin of few samples is off by chance; a model whose every probability "
         f"was exactly right would show about {found.by_chance:.4f} here. What is averaged out within a bin it does not "
         "see."
     )

@@ -36,6 +36,7 @@ def test_the_commands_stand_in_the_order_of_work():
         "predict-one",
         "embeddings",
         "runs",
+        "report",
         "summary",
         "config",
     ]
