@@ -9,7 +9,7 @@ import numpy as np
 from kgcv.recipes.report_classes import ClassReport, report_classes
 from kgcv.recipes.report_data import ReportData
 from kgcv.report.confusion_picture import confusion_pictures
-from kgcv.report.figures import COLORS, bar_height, draw_axes, plain_log_ticks
+from kgcv.report.figures import COLORS, bar_height, draw_axes, label_dots, plain_log_ticks
 from kgcv.report.page import Block, Folded, Picture, Section, Table
 from kgcv.report.reliability_picture import reliability_picture, reliability_text
 from kgcv.report.wording import format_number, format_share, shorten
@@ -84,25 +84,23 @@ def _class_tables(found: ClassReport, basis: str) -> list[Block]:
 def _balance_picture(found: ClassReport, labelled: np.ndarray, basis: str) -> Picture:
     """The error of each class by how often it occurs."""
     names, errors = found.class_names, 1 - found.scores.recall
-    worst = [int(at) for at in np.argsort(-np.nan_to_num(errors, nan=-1), kind="stable")[:_MAX_LABELS]]
+    order = np.argsort(-np.nan_to_num(errors, nan=-1), kind="stable")[:_MAX_LABELS]
+    worst = [int(at) for at in order if errors[at] > 0]
 
     def paint(axes: Axes) -> None:
         axes.scatter(labelled, errors, color=COLORS[0], s=22)
-        for at in worst:
-            if errors[at] > 0:
-                place = (labelled[at], errors[at])
-                axes.annotate(shorten(names[at], 16), place, xytext=(4, 3), textcoords="offset points", fontsize=8)
         axes.set(xlabel="labelled samples of the class", ylabel="share missed (1 - recall)")
         if labelled.min() > 0 and labelled.max() > 20 * labelled.min():
             plain_log_ticks(axes, "x")
-        axes.margins(x=0.15)
+        axes.margins(x=0.1, y=0.1)
+        label_dots(axes, [(labelled[at], errors[at]) for at in worst], [names[at] for at in worst])
 
-    told = ", ".join(f"{names[at]} {errors[at]:.2f} of {labelled[at]}" for at in worst if errors[at] > 0)
+    told = ", ".join(f"{names[at]} {errors[at]:.2f} of {labelled[at]}" for at in worst)
     return draw_axes(
         paint,
         f"Share of samples missed by number of labelled samples, a dot a class. Most missed: {told or 'none'}.",
         "Balance and errors: all labelled samples of each class, training ones too, and the share missed on "
-        f"{basis}; names of the classes missed most.",
+        f"{basis}; names of classes missed most.",
     )
 
 

@@ -67,7 +67,8 @@ def _difference_table(comparison: Comparison, names: tuple[str, ...]) -> Table:
 
 
 def _cell(value: Any) -> str:
-    return "-" if value is None else str(value)
+    text = "-" if value is None else str(value)
+    return text if text.strip() else repr(value)  # a separator may be a space
 
 
 def _curves(runs: Sequence[ReportData]) -> Iterator[Picture]:
@@ -79,6 +80,7 @@ def _curves(runs: Sequence[ReportData]) -> Iterator[Picture]:
             name = run.summary.name if len(histories) == 1 else f"{run.summary.name}, fold {history.fold}"
             metric = next(iter(history.epochs[0].scores), None)
             if metric is not None:
-                lines.setdefault(metric, []).append(Line(name, history, COLORS[at % len(COLORS)]))
+                legend = run.summary.name if history is histories[0] else None
+                lines.setdefault(metric, []).append(Line(name, history, COLORS[at % len(COLORS)], legend))
     for metric, some in lines.items():
         yield score_picture(some, metric, "")

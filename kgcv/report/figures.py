@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from kgcv.report.page import Picture
+from kgcv.report.wording import shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,6 +28,8 @@ FAINT = "#8c959f"
 MAP = "Blues"
 """For counts and shares in a plane: one hue, from light to dark."""
 
+_LABEL_WIDTH, _LABEL_HEIGHT = 0.3, 0.055
+"""Room of a name beside a dot, as parts of the axes."""
 _MAX_SVG_BYTES = 150_000
 """A larger drawing becomes a PNG, which is then the smaller of the two."""
 _DPI = 150
@@ -117,3 +120,25 @@ def whole_ticks(axes: Axes) -> None:
 def bar_height(num_bars: int) -> float:
     """Inches of a figure with horizontal bars, each beside its name."""
     return 1.1 + 0.2 * num_bars
+
+
+def label_dots(axes: Axes, dots: Sequence[tuple[float, float]], names: Sequence[str]) -> None:
+    """Write names beside dots, the first ones first; a name that would cover an earlier one is left out.
+
+    The axes must have their scales and whatever else is drawn in them.
+    """
+    taken: list[tuple[float, float]] = []
+    for dot, name in zip(dots, names, strict=True):
+        x, y = axes.transAxes.inverted().transform(axes.transData.transform(dot))
+        if any(abs(x - other_x) < _LABEL_WIDTH and abs(y - other_y) < _LABEL_HEIGHT for other_x, other_y in taken):
+            continue
+        taken.append((x, y))
+        is_right = x > 0.7
+        axes.annotate(
+            shorten(name, 16),
+            dot,
+            xytext=(-4 if is_right else 4, 3),
+            textcoords="offset points",
+            ha="right" if is_right else "left",
+            fontsize=8,
+        )

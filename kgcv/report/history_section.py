@@ -40,6 +40,8 @@ class Line:
     label: str
     history: FoldHistory
     color: str
+    legend: str | None = None
+    """What the legend calls this colour; None where another line has named it, or nothing else is drawn."""
 
 
 def history_section(data: ReportData) -> Section | None:
@@ -47,7 +49,11 @@ def history_section(data: ReportData) -> Section | None:
     histories = read_histories(data.run)
     if not histories or data.config is None:
         return None
-    lines = [Line(f"fold {each.fold}", each, COLORS[at % len(COLORS)]) for at, each in enumerate(histories)]
+    names = [f"fold {each.fold}" for each in histories]
+    lines = [
+        Line(name, each, COLORS[at % len(COLORS)], name if len(names) > 1 else None)
+        for at, (name, each) in enumerate(zip(names, histories, strict=True))
+    ]
     metric = next(iter(histories[0].epochs[0].scores), None)
     blocks: list[Block] = [Text(_tell_best(histories, metric))]
     blocks += _pictures(lines, metric, data.config)
@@ -70,7 +76,7 @@ def _tell_best(histories: Sequence[FoldHistory], metric: str | None) -> str:
         told.append(f"fold {each.fold}: epoch {each.best} of {len(each.epochs)} (stage {epoch.stage + 1}), {score}")
     return (
         f"The weights of the epoch with the best {metric} on the fold's own validation samples were kept, so that this "
-        f"score is a little optimistic. {'; '.join(told)}."
+        f"score is a little optimistic. Best epochs: {'; '.join(told)}."
     )
 
 
@@ -101,7 +107,7 @@ def score_picture(lines: Sequence[Line], metric: str, stages: str) -> Picture:
     def paint(axes: Axes) -> None:
         for line in lines:
             scores = [epoch.scores.get(metric, np.nan) for epoch in line.history.epochs]
-            axes.plot(_numbers(line), scores, marker=".", color=line.color, label=line.label)
+            axes.plot(_numbers(line), scores, marker=".", color=line.color, label=line.legend)
             best = line.history.best
             axes.plot(best, scores[best - 1], marker="*", markersize=13, color=line.color, markeredgecolor="white")
         axes.set(xlabel="epoch", ylabel=metric)
@@ -161,7 +167,7 @@ def _numbers(line: Line) -> range:
 
 def _finish(axes: Axes, lines: Sequence[Line]) -> None:
     whole_ticks(axes)
-    if len(lines) > 1:
+    if any(line.legend for line in lines):
         axes.legend(ncols=1 + len(lines) // 6)
     # Runs that are compared have stages of their own.
     if lines and all(line.history.borders == lines[0].history.borders for line in lines):
@@ -178,6 +184,8 @@ def _mark_stages(axes: Axes, history: FoldHistory, shift: float = 0.5) -> None:
     """
     total = len(history.epochs)
     borders = [*history.borders.items(), (-1, total + 1)]
+    if len(history.borders) == 1:
+        return
     for (stage, first), (_, end) in itertools.pairwise(borders):
         if stage:
             axes.axvline(first - 1 + shift, color=FAINT, linewidth=1, linestyle=":")

@@ -48,20 +48,24 @@ def _plane_picture(found: NumberReport, basis: str) -> Picture:
     high = max(found.targets.max(), found.values.max())
 
     def paint(axes: Axes) -> None:
+        from matplotlib.colors import LogNorm
+
         axes.plot([low, high], [low, high], color=FAINT, linestyle="--", label="exactly right")
         if len(found.targets) <= _MAX_DOTS:
             axes.scatter(found.targets, found.values, s=10, color=COLORS[0], alpha=0.6)
         else:
-            axes.hexbin(found.targets, found.values, gridsize=_NUM_CELLS, bins="log", mincnt=1, cmap=f"{MAP}")
+            # A scale from below one sample, whose colour would else be all but white.
+            scale = LogNorm(vmin=0.2)
+            axes.hexbin(found.targets, found.values, gridsize=_NUM_CELLS, mincnt=1, norm=scale, cmap=MAP)
         axes.set(xlabel="true", ylabel="predicted")
         axes.legend(loc="upper left")
 
     correlation = np.corrcoef(found.targets, found.values)[0, 1] if np.ptp(found.targets) * np.ptp(found.values) else 0
-    cells = "" if len(found.targets) <= _MAX_DOTS else ", darker where more samples are, on a logarithmic scale"
+    told = "" if len(found.targets) <= _MAX_DOTS else ", darker where more samples are, on a logarithmic scale"
     return draw_axes(
         paint,
         f"{found.name}: predicted against true, correlation {correlation:.3f}.",
-        f"{found.name}: predicted against true, on {basis}{cells}.",
+        f"{found.name}: predicted against true, on {basis}{told}.",
     )
 
 

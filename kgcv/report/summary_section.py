@@ -18,6 +18,7 @@ from kgcv.recipes.report_epochs import describe_stage
 from kgcv.recipes.report_times import read_sessions
 from kgcv.report.page import Block, Section, Table, Text
 from kgcv.report.wording import format_bytes, format_number, format_seconds
+from kgcv.scoring.metrics import find_metric
 
 _STATES = {
     "finished": "All folds are trained.",
@@ -85,7 +86,19 @@ def _tell_scores(data: ReportData, has_in_sample: bool) -> str:
         "all folds: on all validation samples at once, each predicted by the fold that did not see it"
         f"{_tell_views(data)}; fold: on that fold's validation samples alone, with its best weights; spread: standard "
         "deviation of the folds' scores (N - 1 in the denominator). Best weights were chosen on these same samples."
+        f"{_tell_threshold(data)}"
     )
+
+
+def _tell_threshold(data: ReportData) -> str:
+    """Which tags count as given in the competition's metric, where it is one of tags given."""
+    name, config = data.summary.metric, data.config
+    if name is None or config is None or data.truth is None or data.truth.task != "multi":
+        return ""
+    if config.train.metric_file is not None or (metric := find_metric(name, "multi")).needs != "decisions":
+        return ""
+    threshold = metric.threshold if config.decision.threshold is None else config.decision.threshold
+    return f" {name}: tags with a probability above {threshold:g} count as given."
 
 
 def _tell_views(data: ReportData) -> str:

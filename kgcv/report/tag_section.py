@@ -8,7 +8,7 @@ import numpy as np
 
 from kgcv.recipes.report_data import ReportData
 from kgcv.recipes.report_tags import TagReport, report_tags
-from kgcv.report.figures import COLORS, FAINT, HEIGHT, WIDTH, draw, draw_axes, plain_log_ticks
+from kgcv.report.figures import COLORS, FAINT, HEIGHT, WIDTH, draw, draw_axes, label_dots, plain_log_ticks
 from kgcv.report.page import Block, Folded, Picture, Section, Table, Text
 from kgcv.report.reliability_picture import reliability_picture, reliability_text
 from kgcv.report.wording import format_number, format_share, shorten
@@ -41,8 +41,8 @@ def tag_section(data: ReportData) -> Section | None:
         _curve_picture(found, basis),
         reliability_picture(found.reliability, _SAID, cells),
         _balance_picture(found, labelled, basis),
-        reliability_text(found.reliability, _SAID, cells),
         _tag_curves(found, basis),
+        reliability_text(found.reliability, _SAID, cells),
         *_tag_tables(found, basis),
         _pair_table(found, basis),
     )
@@ -107,20 +107,18 @@ def _balance_picture(found: TagReport, labelled: np.ndarray, basis: str) -> Pict
 
     def paint(axes: Axes) -> None:
         axes.scatter(labelled, scores, color=COLORS[0], s=22)
-        for at in worst:
-            place = (labelled[at], scores[at])
-            axes.annotate(shorten(names[at], 16), place, xytext=(4, 3), textcoords="offset points", fontsize=8)
         axes.set(xlabel="labelled samples with the tag", ylabel=f"F{found.beta:g}")
         if labelled.min() > 0 and labelled.max() > 20 * labelled.min():
             plain_log_ticks(axes, "x")
-        axes.margins(x=0.15)
+        axes.margins(x=0.1, y=0.1)
+        label_dots(axes, [(labelled[at], scores[at]) for at in worst], [names[at] for at in worst])
 
     told = ", ".join(f"{names[at]} {scores[at]:.2f} with {labelled[at]}" for at in worst)
     return draw_axes(
         paint,
         f"F{found.beta:g} by number of labelled samples, a dot a tag. Lowest: {told}.",
         f"Balance and errors: all labelled samples with the tag, training ones too, and F{found.beta:g} on {basis}; "
-        "names of the tags with the lowest.",
+        "names of tags with the lowest.",
     )
 
 
