@@ -193,7 +193,7 @@ def write_run_folder(folder: Path, task: Task = "single", num_classes: int = 3, 
         f"data: {{root: data}}\nmodel: {{name: resnet18}}\ntrain: {{metric: {metric}}}\n"
         f"split: {{kind: folds, num_folds: {num_folds}}}\n"
         "stages:\n- {image_size: 64, lr: 0.1, frozen: true, cycle_len: 2}\n"
-        "- {image_size: 128, lr: [0.01, 0.1], num_cycles: 2, cycle_mult: 2}\n"
+        "- {image_size: 128, lr: [0.001, 0.01, 0.1], num_cycles: 2, cycle_mult: 2}\n"
     )
     score = find_metric(metric, task).score(as_targets(labels), oof.values)
     valid = {f"fold{fold}": {metric: score + fold / 100} for fold in range(num_folds)}

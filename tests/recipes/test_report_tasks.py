@@ -93,7 +93,8 @@ def test_curves_of_tags_are_of_each_alone(tags):
 
 def test_a_competitions_own_metric_is_not_run(tags):
     text = (tags / "config.yaml").read_text()
-    (tags / "config.yaml").write_text(text.replace("metric: f2", "metric_file: nowhere.py, metric_direction: maximize"))
+    text = text.replace("metric: f2", "metric_file: nowhere.py, metric_direction: maximize")
+    (tags / "config.yaml").write_text(text.replace("root: data", "root: data, sample_submission: sample.csv"))
     data = read_report_data(tags)
     assert data.validated is not None
     found = report_tags(data, data.validated)
