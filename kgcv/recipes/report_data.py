@@ -110,4 +110,6 @@ def _read_predictions(run: RunFolder, truth: Predictions, split: Split | None) -
     done = [] if split is None else folds_with_valid(run, split)
     if split is None or not done:
         return None
-    return join_folds(run, truth, split, done), f"fold {listed(map(str, done))} of {split.num_folds}"
+    return join_folds(
+        run, truth, split, done
+    ), f"fold{'s' * (len(done) > 1)} {listed(map(str, done))} of {split.num_folds}"

@@ -54,7 +54,7 @@ class Times:
     """Seconds by what was done; what stands between is in none of them."""
     paces: list[Pace] = field(default_factory=list)
     recorded: float = 0.0
-    """Seconds from the first event to the last, stretch by stretch of a process."""
+    """Seconds from the first event of each process to its last."""
 
     def add(self, name: str, seconds: float) -> None:
         """Note that something took so long."""
@@ -104,25 +104,24 @@ class _Event:
 
 
 def _stretches(events: Sequence[dict[str, Any]]) -> Iterator[list[_Event]]:
-    """The events of each fold and process; between two of them, the time belongs to nobody.
-
-    A process begins with what comes before `run_started`, such as its stores; so what follows the last epoch, stage
-    or step of the stretch before belongs to the new one.
-    """
+    """The events of each process; between two of them, the time belongs to nobody."""
     stretch: list[_Event] = []
     for row in events:
         event = _Event(row["event"], datetime.fromisoformat(row["at"]), row)
-        if event.name == "run_started":
-            cut = max((at for at, each in enumerate(stretch) if each.name in _OF_TRAINING), default=-1) + 1
-            if cut:
-                yield stretch[:cut]
-            stretch = stretch[cut:]
+        if stretch and _begins_process(event, stretch[-1]):
+            yield stretch
+            stretch = []
         stretch.append(event)
     if stretch:
         yield stretch
 
 
-_OF_TRAINING = ("run_started", "stage_started", "step_done", "epoch_done", "stage_done")
+def _begins_process(event: _Event, before: _Event) -> bool:
+    """Whether another process reported `event`: one that has no fold yet, or does not come to the next one."""
+    fold, last = event.fields.get("fold"), before.fields.get("fold")
+    if fold is None or last is None:
+        return fold is None and last is not None
+    return event.name == "run_started" and bool(fold <= last)
 
 
 def _account_jobs(times: Times, stretch: Sequence[_Event]) -> None:

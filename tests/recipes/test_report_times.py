@@ -64,12 +64,17 @@ def test_the_time_between_two_processes_belongs_to_none(run):
     write(run, FIRST_PROCESS + SECOND_PROCESS)
     times = read_times(run)
     assert times is not None
-    # 33 s of the first process; 103 to 110.5; 111 to 120, with what came before it.
-    assert times.recorded == 33 + 7.5 + 9
+    assert times.recorded == 33 + (120 - 103)
     assert times.spent[TRAINING] == 15.5 + 4 + 8
     # 110 - 105 - 4, and 120 - 111.5 - 8.
     assert times.spent[CHECKING] == 4.5 + 1 + 0.5
     assert [pace.fold for pace in times.paces] == [0, 0, 0, 1]
+
+
+def test_a_process_that_goes_on_without_a_word_is_another_one(run):
+    write(run, FIRST_PROCESS + SECOND_PROCESS[1:])
+    times = read_times(run)
+    assert times is not None and times.recorded == 33 + (120 - 104)
 
 
 def test_a_line_cut_off_is_passed_over(run):
