@@ -22,13 +22,12 @@ from kgcv.recipes.report_epochs import (
 )
 from kgcv.report.figures import COLORS, FAINT, draw_axes, plain_log_ticks, whole_ticks
 from kgcv.report.page import Block, Folded, Picture, Section, Table, Text
+from kgcv.report.plots import paint_sweep
 from kgcv.report.wording import format_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_EXPLOSION = 5
-"""Points at the end of a sweep in which the loss shoots up; they would press the rest of the curve flat."""
 _ROOM_FOR_SIZE = 0.17
 """Part of the axis that a stage must take for its image size to stand beside its number."""
 
@@ -212,15 +211,8 @@ def _describe_stages(config: Config) -> str:
 
 def _sweep_picture(name: str, sweep: Sweep) -> Picture:
     def paint(axes: Axes) -> None:
-        axes.plot(sweep.lrs, sweep.losses, color=FAINT, label="each step")
-        axes.plot(sweep.lrs, sweep.smoothed, color=COLORS[0], label="smoothed")
-        plain_log_ticks(axes, "x")
+        paint_sweep(axes, *sweep)
         axes.set(xlabel="learning rate", ylabel="training loss")
-        if len(sweep.lrs) > 2 * _EXPLOSION:
-            low, high = np.nanmin(sweep.losses), np.nanmax(sweep.smoothed[:-_EXPLOSION])
-            margin = 0.05 * (high - low) or 0.05
-            axes.set_ylim(low - margin, high + margin)
-        axes.legend()
 
     lowest = sweep.lrs[int(np.nanargmin(sweep.smoothed))]
     return draw_axes(

@@ -127,7 +127,7 @@ def test_a_run_that_validates_nothing_has_losses_and_rates(run):
     history = build(history_section, run)
     assert "Nothing validated" in pick(history, Text)[0].paragraph
     loss, _ = pick(history, Picture)
-    assert "fold 0: training 2 to 0.4." in loss.alt
+    assert "fold 0: training 2 to 0.4; fold 1" in loss.alt
 
 
 def test_what_was_not_recorded_is_said_so(run):
