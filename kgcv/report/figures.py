@@ -54,7 +54,7 @@ _STYLE: dict[Any, Any] = {
 
 
 def draw(
-    paint: Callable[[Figure], None], alt: str, caption: str, size: tuple[float, float] = (WIDTH, HEIGHT)
+    paint: Callable[[Figure], object], alt: str, caption: str, size: tuple[float, float] = (WIDTH, HEIGHT)
 ) -> Picture:
     """A picture of what `paint` puts into an empty figure.
 
@@ -77,7 +77,7 @@ def draw(
     return Picture(content, kind, alt, caption, is_wide=size[0] > WIDTH)
 
 
-def draw_axes(paint: Callable[[Axes], None], alt: str, caption: str, height: float = HEIGHT) -> Picture:
+def draw_axes(paint: Callable[[Axes], object], alt: str, caption: str, height: float = HEIGHT) -> Picture:
     """A picture with one pair of axes; see `draw`."""
     return draw(lambda figure: paint(figure.add_subplot()), alt, caption, (WIDTH, height))
 
