@@ -12,7 +12,7 @@ from kgcv.report.confusion_picture import confusion_pictures
 from kgcv.report.figures import COLORS, bar_height, draw_axes, label_dots, plain_log_ticks
 from kgcv.report.page import Block, Folded, Picture, Section, Table
 from kgcv.report.reliability_picture import reliability_picture, reliability_text
-from kgcv.report.wording import format_number, format_share, shorten
+from kgcv.report.wording import format_defined, format_share, shorten
 from kgcv.scoring.class_scores import largest_confusions
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _class_tables(found: ClassReport, basis: str) -> list[Block]:
             format_share(scores.f_beta[at]),
             str(scores.support[at]),
             str(scores.given[at]),
-            format_number(float(found.log_losses[at])),
+            format_defined(float(found.log_losses[at])),
         )
         for at in order
     ]

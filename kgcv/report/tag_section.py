@@ -11,7 +11,7 @@ from kgcv.recipes.report_tags import TagReport, report_tags
 from kgcv.report.figures import COLORS, FAINT, HEIGHT, WIDTH, draw, draw_axes, label_dots, plain_log_ticks
 from kgcv.report.page import Block, Folded, Picture, Section, Table, Text
 from kgcv.report.reliability_picture import reliability_picture, reliability_text
-from kgcv.report.wording import format_number, format_share, shorten
+from kgcv.report.wording import format_defined, format_share, shorten
 from kgcv.scoring.class_scores import largest_confusions
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ def _tag_tables(found: TagReport, basis: str) -> list[Block]:
             format_share(scores.recall[at]),
             format_share(scores.f_beta[at]),
             format_share(found.average_precision[at]),
-            format_number(float(found.rule.thresholds[at])),
+            format_defined(float(found.rule.thresholds[at])),
             str(scores.support[at]),
             str(scores.given[at]),
         )

@@ -19,9 +19,14 @@ def format_seconds(seconds: float) -> str:
 
 def format_number(number: float | None) -> str:
     """A loss or a score: four decimals, or four digits where decimals mean little; a dash for none."""
-    if number is None or math.isnan(number):
+    if number is None:
         return "-"
     return f"{number:.4f}" if abs(number) < 1000 else f"{number:.4g}"
+
+
+def format_defined(number: float) -> str:
+    """As `format_number`; a dash for NaN, where nothing defines the number."""
+    return format_number(None if math.isnan(number) else number)
 
 
 def format_share(share: float) -> str:
