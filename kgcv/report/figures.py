@@ -127,6 +127,7 @@ def label_dots(axes: Axes, dots: Sequence[tuple[float, float]], names: Sequence[
 
     The axes must have their scales and whatever else is drawn in them.
     """
+    axes.autoscale_view()  # which else waits until the figure is drawn, and places are asked for now
     taken: list[tuple[float, float]] = []
     for dot, name in zip(dots, names, strict=True):
         x, y = axes.transAxes.inverted().transform(axes.transData.transform(dot))

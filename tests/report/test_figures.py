@@ -49,12 +49,17 @@ def test_logarithmic_ticks_are_plain_numbers():
 
 
 def test_names_do_not_cover_each_other():
-    def paint(axes):
-        axes.set(xlim=(0, 1), ylim=(0, 1))
-        label_dots(axes, [(0.1, 0.5), (0.12, 0.51), (0.1, 0.9)], ["first", "second", "third"])
+    dots = [(100, 50), (120, 51), (100, 90), (1000, 0)]
 
+    def paint(axes):
+        axes.scatter(*zip(*dots, strict=True))
+        label_dots(axes, dots, ["first", "second", "third", "last"])
+
+    plain = text_of(draw_axes(lambda axes: axes.scatter(*zip(*dots, strict=True)), "", ""))
     text = text_of(draw_axes(paint, "", ""))
-    assert ("first" in text, "second" in text, "third" in text) == (True, False, True)
+    assert [name in text for name in ("first", "second", "third", "last")] == [True, False, True, True]
+    # Only the one at the right edge stands left of its dot.
+    assert text.count("text-anchor: end") - plain.count("text-anchor: end") == 1
 
 
 def test_few_classes_have_a_matrix_with_names_and_counts():
