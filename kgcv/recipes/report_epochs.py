@@ -122,7 +122,8 @@ def _schedule(stage: StageConfig, config: Config, steps_per_epoch: int) -> Stage
 
 def describe_stage(stage: StageConfig) -> str:
     """What tells a stage from the next: `64 px, frozen`; empty for a stage of a table that trains all."""
-    frozen = "frozen" if stage.frozen else f"{stage.frozen_groups} groups frozen" if stage.frozen_groups else ""
+    num = stage.frozen_groups
+    frozen = "frozen" if stage.frozen else f"{num} group{'s' * (num > 1)} frozen" if num else ""
     return ", ".join(filter(None, (f"{stage.image_size} px" if stage.image_size else "", frozen)))
 
 

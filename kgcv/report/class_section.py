@@ -115,7 +115,7 @@ def _loss_picture(found: ClassReport, basis: str) -> Picture:
         axes.axvline(found.log_loss, color=COLORS[1], linestyle="--", label="all samples")
         axes.set(xlabel="log loss")
         axes.grid(visible=False, axis="y")
-        axes.legend()
+        axes.legend(loc="lower right", bbox_to_anchor=(1, 1))  # above, for bars leave no room
 
     told = ", ".join(f"{found.class_names[at]} {losses[at]:.3g}" for at in order[::-1][:5])
     return draw_axes(

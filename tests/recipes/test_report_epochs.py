@@ -60,6 +60,7 @@ def test_rates_of_long_stages_are_thinned(run):
     [
         (StageConfig(image_size=64, lr=(0.1,), frozen=True), "64 px, frozen"),
         (StageConfig(image_size=64, lr=(0.1,), frozen_groups=2), "64 px, 2 groups frozen"),
+        (StageConfig(image_size=64, lr=(0.1,), frozen_groups=1), "64 px, 1 group frozen"),
         (StageConfig(lr=(0.1,)), ""),
     ],
 )
