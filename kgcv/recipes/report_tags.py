@@ -66,7 +66,7 @@ def report_tags(data: ReportData, validated: Validated) -> TagReport:
     names, values = validated.predictions.class_names, validated.predictions.values
     targets = validated.targets > 0
     is_own_rule = data.run.thresholds_file.is_file()
-    rule = read_rule(data.run.path, names) if is_own_rule else _fixed(data.config, names)
+    rule = deciding_rule(data, names)
     given = rule.decide(values)
     metric = _fbeta_of(data.config, names)
     columns = range(len(names))
@@ -82,6 +82,16 @@ def report_tags(data: ReportData, validated: Validated) -> TagReport:
         curve=_curve(data.config, validated, rule, metric),
         tag_curves=np.stack([_scores_at(cut, targets, values, metric.beta) for cut in _CURVE]),
     )
+
+
+def deciding_rule(data: ReportData, names: tuple[str, ...]) -> DecisionRule:
+    """The run's own rule for the tags `names`, or the fixed threshold where it has none.
+
+    Raises:
+        ConfigError: the config's section `decision` does not fit the tags.
+        DataError: the run's decision rule is for other tags.
+    """
+    return read_rule(data.run.path, names) if data.run.thresholds_file.is_file() else _fixed(data.config, names)
 
 
 def _fixed(config: Config | None, names: tuple[str, ...]) -> DecisionRule:

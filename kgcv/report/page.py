@@ -54,6 +54,28 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class Tile:
+    """A sample in small, with a few lines on it."""
+
+    title: str
+    """Its id."""
+    lines: tuple[str, ...]
+    photo: bytes | None = None
+    """The bytes of a JPEG."""
+    missing: str = ""
+    """Why there is no photo; empty where a sample has none by nature."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tiles:
+    """Samples side by side, as many in a row as there is room for."""
+
+    tiles: tuple[Tile, ...]
+    caption: str
+    """What they are and how they were chosen."""
+
+
+@dataclass(frozen=True, slots=True)
 class Folded:
     """What is shown only when its title is opened, and always on paper."""
 
@@ -61,7 +83,7 @@ class Folded:
     blocks: tuple[Block | Section, ...]
 
 
-Block = Picture | Table | Text | Folded
+Block = Picture | Table | Tiles | Text | Folded
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +93,7 @@ class Section:
     anchor: str
     """Its address on the page, such as `summary`; unique, without spaces."""
     title: str
-    blocks: tuple[Block, ...]
+    blocks: tuple[Block | Section, ...]
 
 
 def render_page(title: str, sections: Sequence[Section]) -> str:
@@ -132,6 +154,8 @@ def _block(block: Block | Section, level: int) -> str:
             return _picture(block)
         case Table():
             return _table(block)
+        case Tiles():
+            return _tiles(block)
         case Text():
             return f"<p>{escape(block.paragraph)}</p>"
         case Folded():
@@ -153,6 +177,22 @@ def _picture(picture: Picture) -> str:
     label = escape(picture.caption or picture.alt)
     frame = f'<div class="frame" role="region" tabindex="0" aria-label="{label}">{image}</div>'
     return f'<figure class="wide">\n{frame}{caption}\n</figure>'
+
+
+def _tiles(tiles: Tiles) -> str:
+    items = "\n".join(_tile(tile) for tile in tiles.tiles)
+    return f'<figure class="sheet">\n<figcaption>{escape(tiles.caption)}</figcaption>\n<ul>\n{items}\n</ul>\n</figure>'
+
+
+def _tile(tile: Tile) -> str:
+    photo = ""
+    if tile.photo is not None:
+        data = base64.b64encode(tile.photo).decode("ascii")
+        photo = f'<img src="data:image/jpeg;base64,{data}" alt="image of {escape(tile.title)}">'
+    elif tile.missing:
+        photo = f'<span class="missing">{escape(tile.missing)}</span>'
+    lines = "".join(f"<span>{escape(line)}</span>" for line in tile.lines)
+    return f"<li>{photo}<strong>{escape(tile.title)}</strong>{lines}</li>"
 
 
 def _table(table: Table) -> str:

@@ -9,8 +9,10 @@ from pathlib import Path
 from kgcv.errors import listed
 from kgcv.files import write_text
 from kgcv.recipes.report_data import ReportData, read_report_data
+from kgcv.recipes.report_suspects import FILE_NAME, find_suspects, write_suspects
 from kgcv.report.comparison_section import comparison_section
 from kgcv.report.page import Folded, Section, render_page
+from kgcv.report.sample_sections import sample_sections
 from kgcv.report.sections import build_sections
 
 
@@ -25,7 +27,9 @@ class WrittenReport:
 
 
 def write_report(runs: Sequence[Path], output: Path | None, ledger: Path | None) -> WrittenReport:
-    """Write the page on `runs`, whole or not at all; nothing but their folders (and the ledger) is read.
+    """Write the page on `runs`, whole or not at all, and beside that on a single run of classes its `suspects.csv`.
+
+    Of several runs nothing but their folders (and the ledger) is read; of a single one its data too, where they are.
 
     Args:
         runs: run folders, at least one; several are put side by side.
@@ -40,11 +44,13 @@ def write_report(runs: Sequence[Path], output: Path | None, ledger: Path | None)
     read = [read_report_data(run, ledger) for run in runs]
     names = listed(data.summary.name for data in read)
     if len(read) == 1:
-        title, sections, name = f"Run {names}", build_sections(read[0]), "report.html"
+        title, sections, name = f"Run {names}", [*build_sections(read[0]), *sample_sections(read[0])], "report.html"
     else:
         title, sections, name = f"Runs {names}", _compare(read), "comparison.html"
     path = output or runs[0] / name
     page = render_page(title, sections)
+    if len(read) == 1 and read[0].validated is not None:
+        write_suspects(path.with_name(FILE_NAME), find_suspects(read[0].validated))
     write_text(path, page)
     return WrittenReport(path, len(page.encode("utf-8")), tuple(section.anchor for section in sections))
 
