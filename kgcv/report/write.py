@@ -49,10 +49,16 @@ def write_report(runs: Sequence[Path], output: Path | None, ledger: Path | None)
         title, sections, name = f"Runs {names}", _compare(read), "comparison.html"
     path = output or runs[0] / name
     page = render_page(title, sections)
-    if len(read) == 1 and read[0].validated is not None:
-        write_suspects(path.with_name(FILE_NAME), find_suspects(read[0].validated))
+    if len(read) == 1:
+        _write_suspects(read[0], path.with_name(FILE_NAME))
     write_text(path, page)
     return WrittenReport(path, len(page.encode("utf-8")), tuple(section.anchor for section in sections))
+
+
+def _write_suspects(data: ReportData, path: Path) -> None:
+    """The whole list of which the section shows the beginning; none for numbers, which have no such section."""
+    if data.validated is not None and data.validated.predictions.task != "regression":
+        write_suspects(path, find_suspects(data.validated))
 
 
 def _compare(runs: Sequence[ReportData]) -> list[Section]:

@@ -36,8 +36,7 @@ def whiten(vectors: np.ndarray) -> np.ndarray:
     kept = directions[:, ::-1][:, :largest][:, is_real] / np.sqrt(spread[::-1][:largest][is_real])
     turned = centred @ kept
     lengths = np.linalg.norm(turned, axis=1, keepdims=True)
-    unit: np.ndarray = (turned / np.where(lengths > 0, lengths, 1)).astype(np.float32)
-    return unit
+    return np.asarray(turned / np.where(lengths > 0, lengths, 1), dtype=np.float32)
 
 
 def find_near_pairs(vectors: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray]:
@@ -70,7 +69,7 @@ def find_near_pairs(vectors: np.ndarray, least: float) -> tuple[np.ndarray, np.n
 
 def _compare(vectors: np.ndarray, order: np.ndarray, codes: np.ndarray, least: float) -> list[tuple[int, int, float]]:
     """The near pairs among those up to `_REACH` places apart in `order` that share a code."""
-    near = []
+    near: list[tuple[int, int, float]] = []
     for step in range(1, min(_REACH, len(order) - 1) + 1):
         places = np.flatnonzero(codes[step:] == codes[:-step])
         first, second = order[places], order[places + step]

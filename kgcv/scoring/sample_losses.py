@@ -13,7 +13,8 @@ _LEAST = 1e-15
 
 def class_losses(targets: np.ndarray, values: np.ndarray) -> np.ndarray:
     """-log of the true class's probability, `(N,)` float64; their mean is the log loss."""
-    return -np.log(values[np.arange(len(targets)), targets].astype(np.float64).clip(_LEAST))
+    losses: np.ndarray = -np.log(values[np.arange(len(targets)), targets].astype(np.float64).clip(_LEAST))
+    return losses
 
 
 def tag_losses(targets: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -34,10 +35,11 @@ def number_errors(targets: np.ndarray, values: np.ndarray, is_log: bool) -> np.n
             below zero, which have none, count as the smallest positive target.
     """
     truth, given = targets.astype(np.float64), values.astype(np.float64)
-    if not is_log:
-        return given - truth
-    least = truth[truth > 0].min(initial=np.inf)
-    return np.log(given.clip(least)) - np.log(truth.clip(least))
+    if is_log:
+        least = truth[truth > 0].min(initial=np.inf)
+        truth, given = np.log(truth.clip(least)), np.log(given.clip(least))
+    errors: np.ndarray = given - truth
+    return errors
 
 
 def margins(values: np.ndarray) -> np.ndarray:
