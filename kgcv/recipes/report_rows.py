@@ -21,6 +21,10 @@ _MOST_PERIODS = 60
 """Periods of a drawing over time; more dates are taken together."""
 
 
+_NUM_NAMED = 3
+"""Categories that describe a row."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Period:
     """Some days in a row."""
@@ -56,7 +60,21 @@ def category_groupings(config: Config, rows: TableRows) -> Iterator[Grouping]:
         codes, values = (np.asarray(part) for part in column.factorize(sort=True))
         texts = [f"{value:.10g}" if kind_of(column) == "numbers" else str(value) for value in values.tolist()]
         numbers = np.where(codes < 0, len(texts), codes)
-        yield by_number(name, numbers, [*(f"{name} = {text}" for text in texts), f"{name} missing"])
+        yield by_number(name, numbers, [*texts, "missing"])
+
+
+def describe_rows(config: Config, rows: TableRows) -> list[str]:
+    """What tells each row from others, for people: its day and its first categories."""
+    names = config.columns.categories[:_NUM_NAMED]
+    days = [] if rows.samples.dates is None else [rows.samples.dates.astype(str).tolist()]
+    columns = [
+        [
+            f"{name} {value:.10g}" if isinstance(value, float | int) else f"{name} {value}"
+            for value in column_of(rows.frame, name).tolist()
+        ]
+        for name in names
+    ]
+    return [", ".join(parts) for parts in zip(*days, *columns, strict=True)] or [""] * len(rows)
 
 
 def errors_over_time(answers: Answers, rows: TableRows, biases: np.ndarray | None) -> list[Period]:

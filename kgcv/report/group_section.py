@@ -31,8 +31,16 @@ def group_section(answers: Answers, groups: Sequence[GroupCosts], notes: Sequenc
     )
     blocks: list[Block | Section] = [Text(told), *(Text(note) for note in notes)]
     blocks.append(_worst(answers, groups))
-    blocks += [_folded(answers, each) for each in groups]
+    with_worse = [each for each in groups if (each.means.stands_out == 1).any()]
+    rest = [each for each in groups if each not in with_worse]
+    blocks += [_folded(answers, each) for each in with_worse]
+    if rest:
+        blocks.append(Folded(f"{len(rest)} ways of grouping without a group that is worse", _all(answers, rest)))
     return Section("groups", "Groups that score badly", tuple(blocks))
+
+
+def _all(answers: Answers, groups: Sequence[GroupCosts]) -> tuple[Folded, ...]:
+    return tuple(_folded(answers, each) for each in groups)
 
 
 def _worst(answers: Answers, groups: Sequence[GroupCosts]) -> Table | Text:

@@ -67,18 +67,21 @@ def _try_column(config: Config, ids: Sequence[str], rows: np.ndarray) -> tuple[l
 
 def _table_sections(data: ReportData, config: Config, answers: Answers) -> Iterator[Section]:
     # pandas is loaded for tables alone, torch for what their networks have learned.
-    from kgcv.recipes.report_rows import category_groupings, read_rows
+    from kgcv.recipes.report_rows import category_groupings, describe_rows, read_rows
     from kgcv.report.embedding_section import embedding_section
     from kgcv.report.row_sections import period_section
 
-    yield sheet_section(answers, Photos((), 0))
-    yield from suspect_section(answers, find_suspects(answers.validated), Photos((), 0))
+    suspects = find_suspects(answers.validated)
     try:
         rows = read_rows(config, answers)
     except KgcvError as error:
+        yield sheet_section(answers, Photos((), 0))
+        yield from suspect_section(answers, suspects, Photos((), 0))
         told = f"Groups and dates are not shown, for the rows cannot be read: {error}"
         yield Section("groups", "Groups that score badly", (Text(told),))
     else:
+        yield sheet_section(answers, Photos((), 0), describe_rows(config, rows))
+        yield from suspect_section(answers, suspects, Photos((), 0))
         groupings = [*label_groupings(answers), *category_groupings(config, rows)]
         yield group_section(answers, compare_all(answers, groupings), [])
         yield from period_section(data, answers, rows)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from kgcv.recipes.report_answers import Answers
 from kgcv.recipes.report_samples import Choice, choose_samples
 from kgcv.report.page import Block, Folded, Section, Table, Text, Tiles
@@ -11,11 +13,17 @@ _FOLDED = "right"
 """The sheet that is opened on demand."""
 
 
-def sheet_section(answers: Answers, photos: Photos) -> Section:
-    """The most wrong, the most uncertain and the most right samples, with what is true and what was predicted."""
+def sheet_section(answers: Answers, photos: Photos, names: Sequence[str] = ()) -> Section:
+    """The most wrong, the most uncertain and the most right samples, with what is true and what was predicted.
+
+    Args:
+        answers: of the validation samples.
+        photos: of the same.
+        names: where they are rows of a table, what tells each from the others.
+    """
     blocks: list[Block | Section] = []
     for choice in choose_samples(answers):
-        sheet = _sheet(answers, choice, photos)
+        sheet = _sheet(answers, choice, photos, names)
         title = f"{choice.title} ({len(choice.rows)})"
         inner = (sheet,)
         is_folded = choice.anchor == _FOLDED
@@ -24,7 +32,7 @@ def sheet_section(answers: Answers, photos: Photos) -> Section:
     return Section("samples", "Samples", (Text(told), *blocks))
 
 
-def _sheet(answers: Answers, choice: Choice, photos: Photos) -> Tiles | Table:
+def _sheet(answers: Answers, choice: Choice, photos: Photos, names: Sequence[str]) -> Tiles | Table:
     caption = f"{choice.title}: {choice.rule}. From the {answers.validated.basis}."
     chosen = list(zip(choice.rows.tolist(), choice.scores.tolist(), strict=True))
     if photos.paths:
@@ -33,5 +41,8 @@ def _sheet(answers: Answers, choice: Choice, photos: Photos) -> Tiles | Table:
             for row, score in chosen
         ]
         return Tiles(tuple(tiles), caption)
-    rows = tuple((answers.ids[row], "; ".join(answers.describe(row)), f"{score:.4g}") for row, score in chosen)
-    return Table(("id", "label and prediction", choice.score_name), rows, caption, num_left=2)
+    rows = tuple(
+        (answers.ids[row], names[row] if names else "", "; ".join(answers.describe(row)), f"{score:.4g}")
+        for row, score in chosen
+    )
+    return Table(("id", "row", "label and prediction", choice.score_name), rows, caption, num_left=3)
