@@ -31,8 +31,10 @@ def report(runs: tuple[Path, ...], output: Path | None, ledger: Path, as_json: b
     """Write a page about RUN: one HTML file that opens from disk, without network or script.
 
     Scores and what they were computed on, how they came about epoch by epoch, where the time went, how each class,
-    tag or number fares, calibration, views, blends. Several RUNs are put side by side first. Only the run folders are
-    read (and the ledger, for the scores of submissions); no GPU is needed, and nothing is trained or predicted.
+    tag or number fares, calibration, views, blends; and of a single RUN samples to look at, labels that may be wrong
+    (suspects.csv beside the page lists all), groups that score badly, near-duplicates that disagree, and embeddings.
+    Several RUNs are put side by side. Only the run folders are read (and the ledger, for scores of submissions), and
+    for a single RUN its data, where they still are; no GPU is needed, and nothing is trained or predicted.
 
     \b
     Examples:

@@ -24,7 +24,7 @@ def test_json(write_run, tmp_path):
     assert value == {
         "path": str(page),
         "bytes": page.stat().st_size,
-        "sections": ["summary", "history", "time", "numbers"],
+        "sections": ["summary", "history", "time", "numbers", "samples", "groups", "duplicates"],
     }
 
 

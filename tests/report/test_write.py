@@ -22,8 +22,11 @@ def test_the_page_lies_in_the_run_folder(runs):
     written = write_report(runs[:1], None, None)
     assert written.path == runs[0] / "report.html"
     assert written.bytes == written.path.stat().st_size
-    assert written.sections == ("summary", "history", "time", "classes")
-    assert {file.name for file in runs[0].iterdir()} - before == {"report.html"}
+    assert written.sections == (
+        *("summary", "history", "time", "classes"),
+        *("samples", "suspects", "groups", "duplicates"),
+    )
+    assert {file.name for file in runs[0].iterdir()} - before == {"report.html", "suspects.csv"}
 
 
 def test_equal_runs_give_equal_pages(runs, tmp_path):
