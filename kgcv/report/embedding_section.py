@@ -76,6 +76,7 @@ def _picture(name: str, values: Sequence[str], vectors: np.ndarray, fold: int) -
             axes.annotate(shorten(values[at], 12), points[at], xytext=(3, 2), textcoords="offset points", fontsize=8)
         axes.set(xlabel=f"first direction ({shares[0]:.0%})", ylabel=f"second direction ({shares[1]:.0%})")
         axes.margins(0.1)
+        axes.set_aspect("equal", adjustable="datalim")  # distances are what it shows
 
     some = "" if len(values) <= _MOST_NAMES else f" Named are the {_MOST_NAMES} farthest from the middle."
     ends = ", ".join(values[at] for at in far[:3].tolist())

@@ -56,10 +56,10 @@ def find_near_pairs(vectors: np.ndarray, least: float) -> tuple[np.ndarray, np.n
     generator = np.random.default_rng(0)
     found: dict[tuple[int, int], float] = {}
     for _ in range(_NUM_PASSES):
-        signs = vectors @ generator.standard_normal((size, bits)).astype(np.float32) > 0
+        signs = vectors @ generator.standard_normal((size, bits), dtype=np.float32) > 0
         codes = signs @ (1 << np.arange(bits))
         # Within a bucket, those that point alike along one more direction stand beside each other.
-        order = np.lexsort((vectors @ generator.standard_normal(size).astype(np.float32), codes))
+        order = np.lexsort((vectors @ generator.standard_normal((size,), dtype=np.float32), codes))
         for first, second, cosine in _compare(vectors, order, codes[order], least):
             found[min(first, second), max(first, second)] = cosine
     ranked = sorted(found.items(), key=lambda item: (-item[1], item[0]))
