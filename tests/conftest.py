@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -25,10 +26,15 @@ from kgcv.config.schema import (
     ResizeConfig,
     SplitConfig,
     StageConfig,
+    Task,
     TestSourceConfig,
     TrainConfig,
     TrainSourceConfig,
 )
+from kgcv.data.predictions import Predictions, as_targets, write_predictions
+from kgcv.data.splits import Split, write_split
+from kgcv.files import write_json
+from kgcv.scoring.metrics import find_metric
 
 NUM_TRAIN, NUM_TEST = 20, 6
 
@@ -146,6 +152,63 @@ def change() -> Callable[..., Config]:
         return config
 
     return changed
+
+
+@pytest.fixture(scope="session")
+def write_run() -> Callable[..., Path]:
+    """Writes a run folder as training leaves it, without training: `write_run(folder, "multi", num_classes=3)`."""
+    return write_run_folder
+
+
+def write_run_folder(folder: Path, task: Task = "single", num_classes: int = 3, num_folds: int = 2) -> Path:
+    """Write a run of 60 labelled samples: config, labels, split, predictions, scores, epochs, sessions.
+
+    Predictions are good, not perfect, and lie in folds and out-of-fold. Class names are such as could do harm.
+    """
+    rng = np.random.default_rng(7)
+    names = ("a <b> & $c$", *(f"class {number}" for number in range(1, num_classes)))
+    ids = tuple(f"image {number}" for number in range(60))
+    if task == "regression":
+        truth = rng.normal(100, 20, (60, num_classes))
+        values = truth + rng.normal(0, 5, truth.shape)
+    else:
+        truth = (rng.random((60, num_classes)) < 0.4).astype(float)
+        if task == "single":
+            truth = np.eye(num_classes)[np.arange(60) % num_classes]
+        values = np.clip(0.25 + 0.5 * truth + rng.uniform(-0.3, 0.3, truth.shape), 0.01, 0.99)
+        values = values / values.sum(axis=1, keepdims=True) if task == "single" else values
+    folds = np.arange(60) % num_folds
+    labels = Predictions(ids, names, truth.astype(np.float32), task)
+    oof = Predictions(ids, names, values.astype(np.float32), task)
+    write_predictions(folder / "labels.npz", labels)
+    write_predictions(folder / "oof.npz", oof)
+    write_split(folder / "split.csv", ids, Split(folds, num_folds))
+    metric = {"single": "accuracy", "multi": "f2", "regression": "rmse"}[task]
+    for fold in range(num_folds):
+        rows = np.flatnonzero(folds == fold)
+        part = oof.aligned([ids[row] for row in rows], names, "oof")
+        write_predictions(folder / f"fold{fold}/valid.npz", part)
+        (folder / f"fold{fold}/metrics.jsonl").write_text("".join(_epoch_line(number, metric) for number in range(5)))
+    (folder / "config.yaml").write_text(
+        f"data: {{root: data}}\nmodel: {{name: resnet18}}\ntrain: {{metric: {metric}}}\n"
+        f"split: {{kind: folds, num_folds: {num_folds}}}\n"
+        "stages:\n- {image_size: 64, lr: 0.1, frozen: true, cycle_len: 2}\n"
+        "- {image_size: 128, lr: [0.001, 0.01, 0.1], num_cycles: 2, cycle_mult: 2}\n"
+    )
+    score = find_metric(metric, task).score(as_targets(labels), oof.values)
+    valid = {f"fold{fold}": {metric: score + fold / 100} for fold in range(num_folds)}
+    write_json(folder / "scores.json", {"valid": valid, "oof": {metric: score}})
+    write_json(folder / "environment.json", {"command": ["kgcv", "train", "a b.yaml"], "git_commit": "0123abc"})
+    (folder / "sessions.jsonl").write_text('{"started": "2026-01-02T03:04:05", "seconds": 83.2, "ended": "finished"}\n')
+    return folder
+
+
+def _epoch_line(number: int, metric: str) -> str:
+    """The `number`-th epoch, 10 steps long, of two and then three."""
+    stage = int(number >= 2)
+    row = {"stage": stage, "epoch": number - 2 * stage, "step": 10 * (number + 1), "image_size": 64 * (stage + 1)}
+    losses = {"lr": 0.01, "train_loss": 2.0 / (number + 1), "valid_loss": 2.5 / (number + 1)}
+    return json.dumps({**row, **losses, "scores": {metric: 0.5 + number / 10}, "is_best": number != 4}) + "\n"
 
 
 def _load_loopback() -> ModuleType:

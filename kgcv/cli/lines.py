@@ -7,25 +7,19 @@ import time
 from kgcv.engine.time_left import Clock, TimeLeft
 from kgcv.errors import printable
 from kgcv.events import EpochDone, Event, Message, RunStarted, StageStarted, TaskDone, TaskStarted
+from kgcv.report.wording import format_number, format_seconds
 
-
-def format_seconds(seconds: float) -> str:
-    """A duration in at most two units: `5.1s`, `1m23s`, `2h05m`."""
-    if seconds < 9.95:
-        return f"{seconds:.1f}s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}m{whole % 60:02d}s"
-    return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
-
-
-def format_number(number: float | None) -> str:
-    """A loss or a score: four decimals, or four digits where decimals mean little; a dash for none."""
-    if number is None:
-        return "-"
-    return f"{number:.4f}" if abs(number) < 1000 else f"{number:.4g}"
+__all__ = [
+    "Clock",
+    "Narrator",
+    "TimeLeft",
+    "epoch_cells",
+    "format_amount",
+    "format_number",
+    "format_seconds",
+    "format_total",
+    "table_row",
+]
 
 
 def format_amount(done: int, total: int, unit: str) -> str:

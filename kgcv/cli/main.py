@@ -29,6 +29,7 @@ from kgcv.cli.ledger import ledger
 from kgcv.cli.lr_find import lr_find
 from kgcv.cli.options import RUN_FOLDER
 from kgcv.cli.predict_one import predict_one
+from kgcv.cli.report import report
 from kgcv.cli.resize import resize
 from kgcv.cli.runs import runs
 from kgcv.cli.sample import sample
@@ -158,6 +159,7 @@ for _command in (
     explain,
     embeddings,
     runs,
+    report,
     summary,
     config,
     completion,

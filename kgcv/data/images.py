@@ -19,6 +19,7 @@ as stored. With n > 4 channels a file must have exactly n pages, and each is one
 
 from __future__ import annotations
 
+import io
 import os
 import struct
 import zlib
@@ -26,7 +27,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
@@ -175,15 +176,32 @@ def write_jpeg(path: Path, image: np.ndarray, quality: int = JPEG_QUALITY, sync:
     Without `sync` a power failure can still lose it, until someone flushes it to the disk.
     One writer at a time: what a kill leaves is `.<name>.part`, and the next write of `path` takes it over.
     """
-    pixels = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     with part.open("wb") as stream:
-        pixels.save(stream, "JPEG", quality=quality)
+        _save_jpeg(image, stream, quality)
         stream.flush()
         if sync:
             os.fsync(stream.fileno())
     part.replace(path)
+
+
+def encode_jpeg(image: np.ndarray, quality: int = JPEG_QUALITY) -> bytes:
+    """`(H, W, 1)` or `(H, W, 3)` uint8 as the bytes of a JPEG."""
+    stream = io.BytesIO()
+    _save_jpeg(image, stream, quality)
+    return stream.getvalue()
+
+
+def _save_jpeg(image: np.ndarray, stream: BinaryIO, quality: int) -> None:
+    pixels = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
+    pixels.save(stream, "JPEG", quality=quality)
+
+
+def average_areas(image: np.ndarray, side: int) -> np.ndarray:
+    """The mean colours of `side` x `side` equal parts of `(H, W, 1)` or `(H, W, 3)` uint8, which has the same type."""
+    pixels = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
+    return np.asarray(pixels.resize((side, side), Resampling.BOX)).reshape(side, side, image.shape[2])
 
 
 @contextmanager

@@ -92,6 +92,16 @@ def read_train_samples(data: DataConfig, split: SplitConfig) -> SampleTable:
     return samples
 
 
+def sample_file(name: str, data: DataConfig, split: SplitConfig) -> Path:
+    """Where the image of the labelled sample `name` lies, by the rule of ids alone: it may be missing."""
+    root, file = Path(data.root), name + data.train.suffix
+    places = [root / data.train.images / file]
+    if split.kind == "folder":
+        own = file if data.train.labels is not None else file.removeprefix(f"{split.folder}/")
+        places.append(root / split.folder / own)
+    return next((place for place in reversed(places) if place.exists()), places[0])
+
+
 def read_test_samples(data: DataConfig) -> SampleTable:
     """The samples to predict, folder by folder as configured, sorted by id within each.
 

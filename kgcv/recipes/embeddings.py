@@ -48,6 +48,24 @@ def export_embeddings(run: RunFolder, fold: int, folder: Path | None = None) -> 
         ConfigError: the run is of images, has no categories, or no such fold.
         CheckpointError: the fold has no usable weights.
     """
+    tables = learned_embeddings(run, fold)
+    target = folder or run.fold_path(fold) / "embeddings"
+    target.mkdir(parents=True, exist_ok=True)
+    written = []
+    for vocabulary, table in tables:
+        path = target / f"{vocabulary.name.replace('/', '_')}.csv"
+        write_text(path, _as_csv(vocabulary, table))
+        written.append(EmbeddingFile(vocabulary.name, path, len(table), table.shape[1]))
+    return tuple(written)
+
+
+def learned_embeddings(run: RunFolder, fold: int) -> list[tuple[Vocabulary, np.ndarray]]:
+    """The vectors of each category in the best weights of a fold, `(num_codes, size)` float32, by code.
+
+    Raises:
+        ConfigError: the run is of images, has no categories, or no such fold.
+        CheckpointError: the fold has no usable weights.
+    """
     if run.read_config().data.kind != "table":
         raise ConfigError([f"{run.path}: is a run on images, which have no embeddings"])
     trained_folds(run, fold)
@@ -56,14 +74,7 @@ def export_embeddings(run: RunFolder, fold: int, folder: Path | None = None) -> 
     assert trained.encoding is not None, "the run is of tables"
     if not trained.encoding.categories:
         raise ConfigError([f"{run.path}: columns.categories is empty, so there are no embeddings"])
-    target = folder or run.fold_path(fold) / "embeddings"
-    target.mkdir(parents=True, exist_ok=True)
-    written = []
-    for vocabulary, table in zip(trained.encoding.categories, trained.model.embedding_tables(), strict=True):
-        path = target / f"{vocabulary.name.replace('/', '_')}.csv"
-        write_text(path, _as_csv(vocabulary, table))
-        written.append(EmbeddingFile(vocabulary.name, path, len(table), table.shape[1]))
-    return tuple(written)
+    return list(zip(trained.encoding.categories, trained.model.embedding_tables(), strict=True))
 
 
 def _as_csv(vocabulary: Vocabulary, table: np.ndarray) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from kgcv.data.predictions import Predictions, as_targets, read_predictions, write_predictions
-from kgcv.data.splits import count_folds, parts_of_folds, read_folds, read_split
+from kgcv.data.splits import Split, count_folds, parts_of_folds, read_folds, read_split
 from kgcv.errors import DataError, listed
 from kgcv.recipes.run_folder import RunFolder
 
@@ -26,11 +26,27 @@ def gather_oof(run: RunFolder) -> Predictions | None:
     """
     truth = read_predictions(run.labels_file)
     split = read_split(run.split_file, truth.ids)
-    files = [run.fold_path(fold) / "valid.npz" for fold in range(split.num_folds)]
-    if not all(file.is_file() for file in files):
+    folds = range(split.num_folds)
+    if folds_with_valid(run, split) != list(folds):
         return None
+    oof = join_folds(run, truth, split, folds)
+    write_predictions(run.predictions("oof"), oof)
+    return oof
+
+
+def folds_with_valid(run: RunFolder, split: Split) -> list[int]:
+    """Folds whose validation samples have been predicted, ascending."""
+    return [fold for fold in range(split.num_folds) if _valid_file(run, fold).is_file()]
+
+
+def join_folds(run: RunFolder, truth: Predictions, split: Split, folds: Iterable[int]) -> Predictions:
+    """The validation predictions of `folds`, of which there is at least one, in the order of `truth`.
+
+    Raises:
+        DataError: a file is damaged, or holds ids of another fold.
+    """
     fold_of = dict(zip(truth.ids, split.folds.tolist(), strict=True))
-    parts = [_read_part(file, fold, fold_of, truth.class_names) for fold, file in enumerate(files)]
+    parts = [_read_part(_valid_file(run, fold), fold, fold_of, truth.class_names) for fold in folds]
     joined = Predictions(
         ids=tuple(name for part in parts for name in part.ids),
         class_names=truth.class_names,
@@ -38,9 +54,11 @@ def gather_oof(run: RunFolder) -> Predictions | None:
         task=truth.task,
     )
     known = set(joined.ids)
-    oof = joined.aligned([name for name in truth.ids if name in known], truth.class_names, str(run.path))
-    write_predictions(run.predictions("oof"), oof)
-    return oof
+    return joined.aligned([name for name in truth.ids if name in known], truth.class_names, str(run.path))
+
+
+def _valid_file(run: RunFolder, fold: int) -> Path:
+    return run.fold_path(fold) / "valid.npz"
 
 
 def _read_part(file: Path, fold: int, fold_of: Mapping[str, int], class_names: Sequence[str]) -> Predictions:

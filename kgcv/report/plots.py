@@ -8,8 +8,11 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from kgcv.errors import DataError
 from kgcv.files import as_written, atomic_path
+from kgcv.report.figures import COLORS, FAINT, plain_log_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,15 +75,20 @@ def draw_lr_find(table: Path, png: Path) -> None:
         rows = list(csv.DictReader(stream))
     lrs, losses, smoothed = ([float(row[key]) for row in rows] for key in ("lr", "loss", "smoothed_loss"))
     figure, axes = _new_figure("learning rate", "training loss")
-    axes.plot(lrs, losses, color="lightgrey", label="each step")
-    axes.plot(lrs, smoothed, label="smoothed")
-    axes.set_xscale("log")
+    paint_sweep(axes, *map(np.array, (lrs, losses, smoothed)))
+    _save(figure, png)
+
+
+def paint_sweep(axes: Axes, lrs: np.ndarray, losses: np.ndarray, smoothed: np.ndarray) -> None:
+    """Draw a sweep of the learning rate finder into `axes`: the loss of each step, `(n,)`, and its smoothed curve."""
+    axes.plot(lrs, losses, color=FAINT, label="each step")
+    axes.plot(lrs, smoothed, color=COLORS[0], label="smoothed")
+    plain_log_ticks(axes, "x")
     if len(smoothed) > 2 * _EXPLOSION:
-        low, high = min(losses), max(smoothed[:-_EXPLOSION])
+        low, high = float(np.nanmin(losses)), float(np.nanmax(smoothed[:-_EXPLOSION]))
         margin = 0.05 * (high - low) or 0.05
         axes.set_ylim(low - margin, high + margin)
     axes.legend()
-    _save(figure, png)
 
 
 def _new_figure(x_label: str, y_label: str) -> tuple[Figure, Axes]:

@@ -38,6 +38,7 @@ def test_the_commands_stand_in_the_order_of_work():
         "explain",
         "embeddings",
         "runs",
+        "report",
         "summary",
         "config",
         "completion",

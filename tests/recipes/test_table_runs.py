@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -35,11 +36,14 @@ from kgcv.recipes.check_submission import check_submission
 from kgcv.recipes.embeddings import export_embeddings
 from kgcv.recipes.lr_find import find_learning_rate
 from kgcv.recipes.predict_one import predict_images, predict_rows
+from kgcv.recipes.report_data import read_report_data
 from kgcv.recipes.run_folder import RunFolder
 from kgcv.recipes.summary import summarize_config
 from kgcv.recipes.train import start_run, train
 from kgcv.recipes.tta import TtaRequest, run_tta
 from kgcv.recipes.tta_compare import compare_views
+from kgcv.report.page import Folded, Picture, Table, Text, render_page
+from kgcv.report.sample_sections import sample_sections
 
 NUM_DAYS, NUM_TEST_DAYS = 60, 7
 SHOPS = {"a": 1000, "b": 2000, "c": 4000}
@@ -121,6 +125,32 @@ def train_it(config: Config, folder: Path, recorder: Recorder | None = None) -> 
 
 def rmspe(predicted: np.ndarray, true: np.ndarray) -> float:
     return math.sqrt((((predicted - true) / true) ** 2).mean())
+
+
+def test_a_report_shows_rows_groups_days_and_embeddings(run: RunFolder) -> None:
+    sections = {section.anchor: section for section in sample_sections(read_report_data(run.path))}
+    assert list(sections) == ["samples", "groups", "time-of-errors", "embeddings"]
+    page = render_page("", list(sections.values()))
+    assert "2021-02-22, shop c, weekday 0" in page  # the only Monday but one in the last 14 days
+    assert "By shop: 3 groups" in page and "By weekday: 6 groups" in page
+    assert "<td>36</td>" in page or "12" in page
+    pictures = [block for block in sections["embeddings"].blocks if isinstance(block, Picture)]
+    assert [picture.caption.split(":")[0] for picture in pictures] == ["shop", "weekday"]
+    assert pictures[0].caption.startswith("shop: 3 values, 2 numbers each, of which two directions hold 100% of")
+    days = next(block for block in sections["time-of-errors"].blocks if isinstance(block, Folded)).blocks[0]
+    assert isinstance(days, Table) and len(days.rows) == 12  # two of the 14 days are Sundays
+    assert {row[1] for row in days.rows} == {"3"}
+
+
+def test_a_report_without_the_rows_says_so(run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(run.path, copy)
+    text = run.config_file.read_text()
+    (copy / "config.yaml").write_text(text.replace(run.read_config().data.root, str(tmp_path / "nowhere")))
+    sections = {section.anchor: section for section in sample_sections(read_report_data(copy))}
+    assert list(sections) == ["samples", "groups", "embeddings"]
+    (told,) = sections["groups"].blocks
+    assert isinstance(told, Text) and "nowhere" in told.paragraph
 
 
 def test_the_score_is_of_the_numbers_themselves_and_of_open_days_alone(run: RunFolder) -> None:
