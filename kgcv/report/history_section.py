@@ -167,7 +167,7 @@ def _numbers(line: Line) -> range:
 def _finish(axes: Axes, lines: Sequence[Line]) -> None:
     whole_ticks(axes)
     if any(line.legend for line in lines):
-        axes.legend(ncols=1 + len(lines) // 6)
+        axes.legend(loc="lower right", ncols=1 + len(lines) // 6)
     # Runs that are compared have stages of their own.
     if lines and all(line.history.borders == lines[0].history.borders for line in lines):
         _mark_stages(axes, lines[0].history)
