@@ -47,6 +47,7 @@ _STYLE: dict[Any, Any] = {
     "lines.linewidth": 1.6,
     "legend.frameon": False,
     "legend.fontsize": 9,
+    "legend.loc": "upper right",  # the search for the best place warns where it takes a second
     "text.parse_math": False,  # a class may be called $x$
     "svg.fonttype": "none",  # letters stay letters: smaller, and sharp at any size
     "svg.hashsalt": "kgcv",  # equal drawings give equal bytes

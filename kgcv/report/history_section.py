@@ -110,6 +110,9 @@ def score_picture(lines: Sequence[Line], metric: str, stages: str) -> Picture:
             best = line.history.best
             axes.plot(best, scores[best - 1], marker="*", markersize=13, color=line.color, markeredgecolor="white")
         axes.set(xlabel="epoch", ylabel=metric)
+        if any(line.legend for line in lines):
+            # Where the curves do not end.
+            axes.legend(loc="lower right" if _rises(lines[0], metric) else "upper right", ncols=1 + len(lines) // 6)
         _finish(axes, lines)
 
     told = "; ".join(f"{line.label}: {_range_of(line, metric)}" for line in lines)
@@ -118,6 +121,11 @@ def score_picture(lines: Sequence[Line], metric: str, stages: str) -> Picture:
         f"{metric} by epoch. {told}.",
         f"{metric} after each epoch, on each fold's whole validation set; a star marks the best epoch.{stages}",
     )
+
+
+def _rises(line: Line, metric: str) -> bool:
+    scores = [epoch.scores.get(metric, np.nan) for epoch in line.history.epochs]
+    return bool(scores[-1] >= scores[0])
 
 
 def _range_of(line: Line, metric: str) -> str:
@@ -166,8 +174,6 @@ def _numbers(line: Line) -> range:
 
 def _finish(axes: Axes, lines: Sequence[Line]) -> None:
     whole_ticks(axes)
-    if any(line.legend for line in lines):
-        axes.legend(ncols=1 + len(lines) // 6)
     # Runs that are compared have stages of their own.
     if lines and all(line.history.borders == lines[0].history.borders for line in lines):
         _mark_stages(axes, lines[0].history)

@@ -98,7 +98,7 @@ def _decile_picture(found: NumberReport, basis: str) -> Picture:
         axes.plot(numbers, means, color=COLORS[1], marker="o", label="mean error")
         axes.axhline(0, color=FAINT, linewidth=1)
         axes.set(xlabel="decile of the true number", ylabel="error", xticks=numbers)
-        axes.legend()
+        axes.legend(loc="upper left")
 
     told = "; ".join(f"{number}: {part.mae:.3g}" for number, part in zip(numbers, found.deciles, strict=True))
     return draw_axes(

@@ -88,7 +88,7 @@ def paint_sweep(axes: Axes, lrs: np.ndarray, losses: np.ndarray, smoothed: np.nd
         low, high = float(np.nanmin(losses)), float(np.nanmax(smoothed[:-_EXPLOSION]))
         margin = 0.05 * (high - low) or 0.05
         axes.set_ylim(low - margin, high + margin)
-    axes.legend()
+    axes.legend(loc="lower left")
 
 
 def _new_figure(x_label: str, y_label: str) -> tuple[Figure, Axes]:

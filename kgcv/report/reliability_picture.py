@@ -30,7 +30,7 @@ def reliability_picture(found: Reliability, what: str, basis: str) -> Picture:
         upper.plot([0, 1], [0, 1], color=FAINT, linestyle="--", label="exactly right")
         upper.plot(found.confidence, found.frequency, marker="o", color=COLORS[0], label="measured")
         upper.set(ylabel="came true", xlim=(0, 1), ylim=(-0.02, 1.02))
-        upper.legend()
+        upper.legend(loc="upper left")
         lower.bar(edges, found.counts, width=1 / num_bins, align="edge", color=COLORS[5], edgecolor="white")
         lower.set(xlabel=f"probability {what}", ylabel="count")
 

@@ -52,7 +52,7 @@ def _pace_picture(paces: Sequence[Pace]) -> Picture:
         axes.set_ylim(bottom=0)
         whole_ticks(axes)
         if len(folds) > 1:
-            axes.legend()
+            axes.legend(loc="lower right")
 
     speeds = [each.samples_per_second for each in paces]
     return draw_axes(
