@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from kgcv.files import read_json_lines
 from kgcv.recipes.run_folder import RunFolder
 
-EVENTS_FILE = "events.jsonl"
 """In a run folder: one JSON object an event, with the time `at` which it was reported."""
 
 TRAINING = "training"
@@ -74,17 +72,12 @@ def read_sessions(run: RunFolder) -> list[Session]:
 
 def read_times(run: RunFolder) -> Times | None:
     """Where the time went; None where nothing recorded it."""
-    events = [row for row in _read_lines(run.path / EVENTS_FILE) if {"at", "event"} <= row.keys()]
+    events = [row for row in _read_lines(run.events_file) if {"at", "event"} <= row.keys()]
     return _account(events) if events else None
 
 
 def _read_lines(file: Path) -> list[dict[str, Any]]:
-    """The JSON objects in a file, one a line; a line that a crash cut off is passed over."""
-    rows = []
-    for line in file.read_text(encoding="utf-8").splitlines() if file.is_file() else ():
-        with suppress(ValueError):
-            rows.append(json.loads(line))
-    return [row for row in rows if isinstance(row, dict)]
+    return [row for row in read_json_lines(file) if isinstance(row, dict)]
 
 
 def _account(events: Sequence[dict[str, Any]]) -> Times:

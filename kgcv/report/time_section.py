@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from kgcv.events import EVENTS_NAME
 from kgcv.recipes.report_data import ReportData
-from kgcv.recipes.report_times import EVENTS_FILE, Pace, Session, Times, read_sessions, read_times
+from kgcv.recipes.report_times import Pace, Session, Times, read_sessions, read_times
 from kgcv.report.figures import COLORS, bar_height, draw_axes, whole_ticks
 from kgcv.report.page import Block, Picture, Section, Table, Text
 from kgcv.report.wording import format_seconds
@@ -24,7 +25,7 @@ def time_section(data: ReportData) -> Section | None:
     times, sessions = read_times(data.run), read_sessions(data.run)
     blocks: list[Block] = []
     if times is None:
-        blocks.append(Text(f"Throughput and where time went: not recorded (the run folder has no {EVENTS_FILE})."))
+        blocks.append(Text(f"Throughput and where time went: not recorded (the run folder has no {EVENTS_NAME})."))
     else:
         blocks += _pictures(times)
         blocks += _tables(times)
@@ -76,7 +77,7 @@ def _spent_picture(times: Times) -> Picture:
     return draw_axes(
         paint,
         f"Time by what was done: {told}.",
-        f"Where {format_seconds(times.recorded)} of recorded time went, over all folds and sessions ({EVENTS_FILE}).",
+        f"Where {format_seconds(times.recorded)} of recorded time went, over all folds and sessions ({EVENTS_NAME}).",
         bar_height(len(spent)),
     )
 

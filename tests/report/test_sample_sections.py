@@ -148,7 +148,8 @@ def test_a_group_that_is_bad_is_named_and_chance_is_not(run):
     (row,) = worst.rows
     assert row[:4] == ("true class", "class 2", "20", "1.0000") and row[-1] == "worse"
     by = [block.title.split(":")[0] for block in section.blocks if isinstance(block, Folded)]
-    assert by == ["By true class", "By brightness", "By file size"]  # all have one shape
+    # Brightness and file size, for all have one shape.
+    assert by == ["By true class", "2 ways of grouping without a group that is worse"]
     assert "hold with 95%" in texts_of(section)
 
 
