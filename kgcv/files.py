@@ -12,6 +12,7 @@ import secrets
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -53,13 +54,14 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` that takes its name when the block ends well, and vanishes when it does not.
 
     The content is flushed to disk before the rename, the folder after it, so that a crash at any moment leaves
-    either the old file or the new one.
+    either the old file or the new one. What killed processes left beside `path` is removed.
 
     Raises:
         OSError: from the block or from here; it names `path` where it named nothing or the temporary one.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    _remove_left(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
         yield temporary
         _flush(temporary)
@@ -71,6 +73,24 @@ def atomic_path(path: Path) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _remove_left(path: Path) -> None:
+    """Remove what processes of this machine that have ended left of `atomic_path(path)`."""
+    for left in path.parent.glob(f".{escape(path.name)}.*-*.tmp"):
+        owner = left.name.rsplit(".", 2)[1].split("-", 1)[0]
+        if owner.isdecimal() and not _is_alive(int(owner)):
+            left.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):  # another user's; no number of a process
+        return True
+    return True
 
 
 def remove_unfinished(folder: Path) -> None:

@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -146,3 +148,14 @@ def test_a_lock_is_seen_by_those_who_look(tmp_path):
         assert try_lock(stream)
         assert is_locked(path)
     assert not is_locked(path)
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next_write(tmp_path):
+    """That of a living process stays, and so does what belongs to another file."""
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    names = [f".a[1].csv.{dead.pid}-00ff00ff.tmp", f".a[1].csv.{os.getpid()}-00ff00ff.tmp", f".b.csv.{dead.pid}-0.tmp"]
+    for name in names:
+        (tmp_path / name).write_bytes(b"half")
+    write_bytes(tmp_path / "a[1].csv", b"whole")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*names[1:], "a[1].csv"])

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import re
 import shutil
 import signal
 import statistics
@@ -190,8 +191,11 @@ def stop_once(command: str, folder: Path, number: signal.Signals, after: float, 
 
 
 def outcome(job: Job, folder: Path) -> dict[str, bytes]:
+    """Name and content of each file; stores are named, and blends tell, by where the data and the runs lie."""
     return {
-        str(file.relative_to(folder)): file.read_bytes()
+        re.sub(r"data-[0-9a-f]{8}", "data", str(file.relative_to(folder))): file.read_bytes().replace(
+            str(folder).encode(), b"."
+        )
         for pattern in job.outcome
         for file in sorted(folder.glob(pattern))
     }
