@@ -49,7 +49,7 @@ def train(
     \b
     Examples:
       kgcv train configs/dogs-vs-cats.yaml
-      kgcv train configs/planet.yaml --set train.seed=1 --run-dir runs/planet-1
+      kgcv train configs/planet.yaml --set train.seed=1 --run-dir runs/planet-seed1
       kgcv train --resume runs/latest
       torchrun --nproc-per-node 4 -m kgcv train configs/planet.yaml --run-dir runs/planet-4
     """

@@ -36,12 +36,11 @@ ROOT = Path(__file__).parents[2]
 PLANET = "planet-understanding-the-amazon-from-space"
 TAGS = ("clear", "haze", "road", "water")
 
+TINY = 'model={"name":"tiny_resnet","pretrained":false} stages=[{"image_size":16,"lr":0.01}]'
+
 SMALLER = {
     "satellite": {"KGCV_SAMPLE_NUM_TRAIN": "12", "KGCV_SAMPLE_NUM_TEST": "3"},
-    "data/fashion/fashion.yaml": {
-        "KGCV_SET": 'model={"name":"tiny_resnet","pretrained":false} stages=[{"image_size":16,"lr":0.01}] '
-        "split.valid_fraction=0.9"
-    },
+    "data/fashion/fashion.yaml": {"KGCV_SET": f"{TINY} split.valid_fraction=0.9"},
 }
 """Environment variables that make a command smaller, by a word of its line."""
 
@@ -65,10 +64,10 @@ def _write(path: Path, header: str, rows: list[str]) -> None:
 
 
 def _write_planet(folder: Path) -> None:
-    """30 tiles with tags, and 5 to predict in two folders."""
-    _draw(folder / "train-jpg", [f"train_{number}" for number in range(30)])
-    tags = [f"{TAGS[number % 2]} {TAGS[2 + number % 3 % 2]}" for number in range(30)]
-    _write(folder / "train_v2.csv", "image_name,tags", [f"train_{number},{tags[number]}" for number in range(30)])
+    """40 tiles with tags, and 5 to predict in two folders."""
+    _draw(folder / "train-jpg", [f"train_{number}" for number in range(40)])
+    tags = [f"{TAGS[number % 2]} {TAGS[2 + number // 2 % 2]}" for number in range(40)]
+    _write(folder / "train_v2.csv", "image_name,tags", [f"train_{number},{tags[number]}" for number in range(40)])
     _draw(folder / "test-jpg", ["test_0", "test_1", "test_2"])
     _draw(folder / "test-jpg-additional", ["file_0", "file_1"])
     ids = ["test_0", "test_1", "test_2", "file_0", "file_1"]
@@ -84,7 +83,9 @@ def _write_dogs(folder: Path) -> None:
 def _write_stores(folder: Path) -> None:
     """Two stores on 20 days."""
     days = [f"2015-07-{day:02d}" for day in range(1, 21)]
-    known = [f"{store},{day},1,{number % 2},{100 * store + number}" for number, day in enumerate(days) for store in (1, 2)]
+    known = [
+        f"{store},{day},1,{number % 2},{100 * store + number}" for number, day in enumerate(days) for store in (1, 2)
+    ]
     _write(folder / "train.csv", "Store,Date,Open,Promo,Sales", known)
     _write(folder / "test.csv", "Id,Store,Date,Open,Promo", ["1,1,2015-08-01,1,1", "2,2,2015-08-01,0,0"])
     _write(folder / "sample_submission.csv", "Id,Sales", ["1,0", "2,0"])
@@ -111,8 +112,8 @@ stages: [{lr: 0.01}]
 
 
 def _smaller(config: Config) -> Config:
-    """`config` with a tiny network and stages of an epoch, as many as it has up to three."""
-    sizes = (16, 20, 24)[: len(config.stages)]
+    """`config` with a tiny network and stages of an epoch; two in place of more than three."""
+    sizes = (32, 36, 40)[: len(config.stages) if len(config.stages) <= 3 else 2]
     return replace(
         config,
         model=ModelConfig(name="tiny_resnet", pretrained=False),
@@ -132,11 +133,12 @@ def _write_configs(folder: Path) -> None:
 
 
 def _train_runs(folder: Path) -> None:
-    """The runs of the examples: one is trained, and has several names."""
+    """The runs of the examples; several names stand for one run, and `latest` is on satellite tiles."""
     kgcv("train configs/planet.yaml --run-dir runs/planet-1")
     kgcv("tta runs/planet-1 --views identity")
     everything = "--set 'split={train_on_all: true}' --set decision.thresholds=fixed"
     kgcv(f"train configs/planet.yaml --run-dir runs/all-images {everything}")
+    kgcv("train configs/dogs-vs-cats.yaml --run-dir runs/dogs --set 'split={kind: folds, num_folds: 2}'")
     kgcv("train rossmann.yaml --run-dir runs/rossmann")
     for name in ("planet-2", "five-folds", "a", "b", "c"):
         shutil.copytree(folder / "runs/planet-1", folder / "runs" / name)
@@ -340,4 +342,3 @@ def read_lines() -> Callable[[str], list[str]]:
         return [line for line in lines if line and not line.startswith("#")]
 
     return read
-
