@@ -249,8 +249,8 @@ class Shell:
 
     def run(self, line: str) -> str:
         """What the line writes to stdout; a command that fails fails the test."""
-        for words, instead in STAND_INS.items():
-            line = line.replace(words, instead.format(port=self.port))
+        for real, instead in STAND_INS.items():
+            line = line.replace(real, instead.format(port=self.port))
         self.ran.append(line)
         words = [word for word in _WORD.findall(line) if not word.startswith("#")]
         output = ""
@@ -326,8 +326,8 @@ def shell(
     home = tmp_path / "work"
     shutil.copytree(stand_ins, home, symlinks=True)
     pasted = home / "pasted.txt"
-    for words, instead in STAND_INS.items():
-        pasted.write_text(pasted.read_text().replace(words, instead.format(port=kaggle.port)))
+    for real, instead in STAND_INS.items():
+        pasted.write_text(pasted.read_text().replace(real, instead.format(port=kaggle.port)))
     monkeypatch.chdir(home)
     return Shell(kaggle.port)
 

@@ -10,7 +10,9 @@ import os
 import re
 import select
 import shlex
+import shutil
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -79,8 +81,6 @@ def make(shell: Any) -> Make:
 def test_planet_from_download_to_submission_is_the_tutorial(
     make: Make, kaggle: Any, read_lines: Callable[[str], list[str]]
 ) -> None:
-    import shutil
-
     shutil.rmtree("data/planet")
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     (block,) = [block for block in re.findall(r"```sh\n(.*?)```", readme, re.DOTALL) if "-o data/planet" in block]
@@ -100,10 +100,15 @@ def test_planet_from_download_to_submission_is_the_tutorial(
     assert [one.slug for one in kaggle.submissions] == ["planet-understanding-the-amazon-from-space"]
 
 
-def test_planet_goes_on_where_it_was_stopped(make: Make) -> None:
+def test_planet_goes_on_where_it_was_stopped_and_begins_anew_with_another_config(make: Make) -> None:
+    def steps() -> list[str]:
+        return [command.split()[0] for command in make("runs/planet-lr.png")]
+
     make("cache/planet-resized")
-    Path("cache/planet-checked").unlink()
-    assert [command.split()[0] for command in make("runs/planet-lr.png")] == ["check", "resize", "lr-find"]
+    assert steps() == ["lr-find"]
+    later = time.time() + 5
+    os.utime("configs/planet.yaml", (later, later))
+    assert steps() == ["check", "resize", "lr-find"]
 
 
 def test_the_demo(make: Make) -> None:
