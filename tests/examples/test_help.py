@@ -43,15 +43,13 @@ def _is_run(line: str) -> bool:
 def test_the_examples_of_a_command_run(name: str, shell: Any, read_lines: Callable[[str], list[str]]) -> None:
     examples = examples_of(COMMANDS[name], read_lines)
     assert len([line for line in examples if f"kgcv {name}" in line]) >= 2, f"kgcv {name} --help needs two examples"
-    for line in filter(_is_run, examples):
-        shell.run(line)
+    shell.run_all(list(filter(_is_run, examples)))
 
 
 def test_the_usual_order_of_the_overview_runs(shell: Any, read_lines: Callable[[str], list[str]]) -> None:
     lines = read_lines((main.help or "").replace("\b", "").split("Usual order:\n")[1].split("\n\n")[0])
     assert len(lines) == 4
-    for line in lines:
-        shell.run(line)
+    shell.run_all(lines)
 
 
 def test_no_example_is_left_out_without_need(read_lines: Callable[[str], list[str]]) -> None:
