@@ -8,10 +8,10 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup test check fmt bench demo satellite rossmann pipeline clean
+.PHONY: help setup test check fmt bench demo satellite planet planet-submit rossmann pipeline clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 setup: $(STAMP) ## Make .venv and install kgcv with its development tools
 
@@ -80,6 +80,48 @@ satellite: setup ## The satellite lesson in small: tags, thresholds, a checked s
 	kgcv tta demo-satellite/run
 	kgcv decide demo-satellite/run
 	kgcv submit demo-satellite/run --check
+
+# --- Planet: the lesson itself, from the download to a submission (the README explains each step) --------------------
+#
+# Needs Kaggle credentials (`kgcv kaggle doctor`), a few GB of disk and, for configs/planet.yaml as it is, a GPU. Each
+# step is skipped when its outcome is current; interrupted, `make planet` goes on. A run is never overwritten: after a
+# change of the config name another one, `make planet PLANET_RUN=runs/planet-2`.
+
+PLANET := configs/planet.yaml
+PLANET_RUN := runs/planet
+PLANET_FILES := 'train-jpg*' 'test-jpg*' 'train_v2*' 'sample_submission_v2*'
+
+planet: $(PLANET_RUN)/submission.csv.gz ## The satellite lesson on Kaggle's own files: download to checked submission
+
+planet-submit: planet ## Upload what `make planet` made, and wait for its score: one of the day's five
+	kgcv submit $(PLANET_RUN) --wait
+
+data/planet/train_v2.csv: | $(STAMP)
+	kgcv download planet-understanding-the-amazon-from-space -o data/planet $(PLANET_FILES:%=--file %)
+
+cache/planet-checked: $(PLANET) data/planet/train_v2.csv
+	kgcv check $(PLANET)
+	mkdir -p $(@D)
+	touch $@
+
+cache/planet-resized: cache/planet-checked
+	kgcv resize $(PLANET)
+	touch $@
+
+runs/planet-lr.png: cache/planet-resized
+	kgcv lr-find $(PLANET) -o $@
+
+$(PLANET_RUN)/scores.json: runs/planet-lr.png
+	kgcv train $(PLANET) --run-dir $(PLANET_RUN)
+
+$(PLANET_RUN)/test.npz: $(PLANET_RUN)/scores.json
+	kgcv tta $(PLANET_RUN)
+
+$(PLANET_RUN)/thresholds.json: $(PLANET_RUN)/test.npz
+	kgcv decide $(PLANET_RUN)
+
+$(PLANET_RUN)/submission.csv.gz: $(PLANET_RUN)/thresholds.json
+	kgcv submit $(PLANET_RUN) --check
 
 # --- Rossmann Store Sales: the lesson on tables, with three networks instead of one ---------------------------------
 #

@@ -36,7 +36,7 @@ def check(config_path: Path, overrides: tuple[str, ...], as_json: bool, progress
     Examples:
       kgcv check planet.yaml
       kgcv check planet.yaml --json > check.json
-      kgcv check planet.yaml --set split.kind=folds
+      kgcv check planet.yaml --set "split={kind: folds, num_folds: 5}"
     """
     from dataclasses import asdict
 

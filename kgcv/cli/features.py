@@ -33,7 +33,7 @@ def features(config_path: Path, overrides: tuple[str, ...], as_json: bool, progr
     Examples:
       kgcv features rossmann.yaml
       kgcv features rossmann.yaml --json
-      kgcv features rossmann.yaml --set data.cache=/fast/cache
+      kgcv features rossmann.yaml --set data.cache=cache/tables
     """
     from dataclasses import asdict
 

@@ -38,9 +38,9 @@ def folds(config_path: Path, output: Path, overrides: tuple[str, ...], as_json: 
 
     \b
     Examples:
-      kgcv folds planet.yaml --set split.kind=folds
-      kgcv folds planet.yaml --set split.kind=folds --set split.seed=7 -o other.csv
-      kgcv train planet.yaml --set "split={kind: column, column: fold, file: split.csv}"
+      kgcv folds planet.yaml --set "split={kind: folds, num_folds: 5}"
+      kgcv folds planet.yaml --set "split={kind: folds, seed: 7}" -o other.csv
+      kgcv train planet.yaml --fold 0 --set "split={kind: column, column: fold, file: split.csv}"
     """
     from dataclasses import asdict
 

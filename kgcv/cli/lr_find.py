@@ -44,6 +44,10 @@ def lr_find(
 ) -> None:
     """Train a copy of the model with ever larger learning rates and show where the loss falls and where it breaks.
 
+    Three readings of the curve are suggested, for `lr` of the last layer group. valley: the middle of the longest
+    fall; steepest: where it falls fastest; minimum_tenth: a tenth of the rate with the smallest loss. Take a rate at
+    which the loss still falls clearly, well before the minimum. Nothing but the curve is kept.
+
     The model has the config's starting weights, whatever the stage; a trained run's are had with --set model.weights.
 
     \b

@@ -54,7 +54,7 @@ def train(
     \b
     Examples:
       kgcv train configs/dogs-vs-cats.yaml
-      kgcv train configs/planet.yaml --set train.seed=1 --run-dir runs/planet-1
+      kgcv train configs/planet.yaml --set train.seed=1 --run-dir runs/planet-seed1
       kgcv train --resume runs/latest
       kgcv train configs/planet.yaml --log-to tensorboard
       torchrun --nproc-per-node 4 -m kgcv train configs/planet.yaml --run-dir runs/planet-4

@@ -72,7 +72,9 @@ def find_twins(paths: Sequence[Path], watch: Watch) -> list[tuple[int, ...]]:
         rows = sorted(row for group in groups for row in group)
         if rows:
             chosen = [paths[row] for row in rows]
-            groups = _grouped(rows, _map_files("comparing", partial(_if_readable, read), chosen, watch))
+            groups = _grouped(
+                rows, _map_files("looking for identical images", partial(_if_readable, read), chosen, watch)
+            )
     return groups
 
 

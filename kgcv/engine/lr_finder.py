@@ -108,7 +108,8 @@ class LrFinder:
         with preserved_generators():
             batches = inputs.read(batch_requests(steps, samples.train_rows))
             losses = self._sweep(stepper, steps, batches, samples, sweep)
-        self.reporter.report(TaskDone("lr-find", f"{len(losses)} of {len(steps)} steps before the loss diverged"))
+        outcome = "and the loss did not diverge" if len(losses) == len(steps) else "then the loss diverged"
+        self.reporter.report(TaskDone("lr-find", f"{len(losses)} of {len(steps)} steps, {outcome}"))
         return _curve(np.array(losses), sweep)
 
     def _endless_steps(self) -> Iterator[StepPlan]:

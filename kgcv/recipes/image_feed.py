@@ -41,7 +41,8 @@ def starting_model(config: Config, objective: Objective, reporter: Reporter) -> 
         check_image_size(config.model.name, model.body, config.model.channels, image_size)
     dropped = load_starting_weights(model, config.model)
     if dropped:
-        reporter.report(Message(f"starting weights: left out the classifier's {listed(dropped)}"))
+        text = f"starting weights: all but the classifier, which is new for these classes ({listed(dropped)})"
+        reporter.report(Message(text))
     return model
 
 

@@ -28,7 +28,8 @@ _EXPLOSION = 5
 def draw_metrics(fold_folder: Path) -> list[Path]:
     """Draw loss, metric and learning rate by epoch from `metrics.jsonl` in `fold_folder`.
 
-    The plots go to `plots/` beside `fold_folder`: `<fold>_loss.png`, `<fold>_metric.png`, `<fold>_lr.png`.
+    The plots go to `plots/` beside `fold_folder`: `<fold>_loss.png`, `<fold>_metric.png`, `<fold>_lr.png`. Where
+    nothing validated, there is no metric to draw.
 
     Raises:
         DataError: there is no epoch to draw.
@@ -38,13 +39,13 @@ def draw_metrics(fold_folder: Path) -> list[Path]:
         rows = [json.loads(line) for line in source.read_text(encoding="utf-8").splitlines()]
         if not rows:
             raise DataError(f"{source}: holds no epoch, so there is nothing to draw")
-        # The competition's metric comes first.
-        metric = next(iter(rows[0]["scores"]))
+        parts = [part for part in ("train", "valid") if rows[0][f"{part}_loss"] is not None]
         drawings: dict[str, tuple[str, dict[str, list[float]]]] = {
-            "loss": ("loss", {key: [row[f"{key}_loss"] for row in rows] for key in ("train", "valid")}),
-            "metric": (metric, {metric: [row["scores"][metric] for row in rows]}),
+            "loss": ("loss", {part: [row[f"{part}_loss"] for row in rows] for part in parts}),
             "lr": ("learning rate", {"lr": [row["lr"] for row in rows]}),
         }
+        for metric in itertools.islice(rows[0]["scores"], 1):  # the competition's comes first
+            drawings["metric"] = (metric, {metric: [row["scores"][metric] for row in rows]})
     paths = []
     for name, (label, series) in drawings.items():
         path = fold_folder.parent / "plots" / f"{fold_folder.name}_{name}.png"

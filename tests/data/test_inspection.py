@@ -78,7 +78,8 @@ def test_only_files_of_equal_size_and_end_are_hashed_whole(tmp_path: Path, monke
     assert find_twins(paths, Watch(recorder, never_stop)) == [(1, 3)]
     started = [event for event in recorder.events if isinstance(event, TaskStarted)]
     # Four have four bytes, and three of these end in x.
-    assert started == [TaskStarted("comparing", 4), TaskStarted("comparing", 3)]
+    name = "looking for identical images"
+    assert started == [TaskStarted(name, 4), TaskStarted(name, 3)]
 
 
 def test_files_of_different_sizes_are_not_opened(tmp_path: Path) -> None:

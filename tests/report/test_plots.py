@@ -8,7 +8,7 @@ from kgcv.errors import DataError
 from kgcv.report.plots import draw_lr_find, draw_metrics
 
 
-def write_metrics(folder, stages):
+def write_metrics(folder, stages, **changes):
     folder.mkdir(parents=True)
     rows = [
         {
@@ -18,6 +18,7 @@ def write_metrics(folder, stages):
             "train_loss": 1.0 / (epoch + 1),
             "valid_loss": 1.1 / (epoch + 1),
             "scores": {"accuracy": 0.5 + 0.1 * epoch, "log_loss": 1.0},
+            **changes,
         }
         for epoch, stage in enumerate(stages)
     ]
@@ -32,7 +33,14 @@ def has_ink(path):
 def test_three_plots_are_drawn_beside_the_fold(tmp_path, stages):
     write_metrics(tmp_path / "fold0", stages)
     paths = draw_metrics(tmp_path / "fold0")
-    assert paths == [tmp_path / "plots" / f"fold0_{name}.png" for name in ("loss", "metric", "lr")]
+    assert paths == [tmp_path / "plots" / f"fold0_{name}.png" for name in ("loss", "lr", "metric")]
+    assert all(has_ink(path) for path in paths)
+
+
+def test_a_run_without_validation_has_no_metric_to_draw(tmp_path):
+    write_metrics(tmp_path / "fold0", [0, 1], valid_loss=None, scores={})
+    paths = draw_metrics(tmp_path / "fold0")
+    assert [path.name for path in paths] == ["fold0_loss.png", "fold0_lr.png"]
     assert all(has_ink(path) for path in paths)
 
 
