@@ -34,7 +34,7 @@ def init(folder: Path, output: Path | None, as_json: bool) -> None:
     Examples:
       kgcv init data/dogs-vs-cats
       kgcv init data/planet -o configs/my-planet.yaml
-      kgcv init data/planet --json
+      kgcv init data/planet -o configs/again.yaml --json
     """
     from kgcv.recipes.init import init as guess_config
 

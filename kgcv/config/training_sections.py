@@ -139,7 +139,7 @@ class TrainConfig:
     device: str = "auto"
     """`auto` (a GPU if there is one), `cpu`, `cuda`, `cuda:1`, `mps`."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """`auto`: bfloat16 autocast where the device has it natively, float32 elsewhere."""
+    """`auto`: bfloat16 where the device has it natively, float32 elsewhere, and for tables; heads are float32."""
     channels_last: Literal["auto", "yes", "no"] = "auto"
     """Memory format; `auto`: yes for convolutional models."""
     compile: bool = False

@@ -89,7 +89,7 @@ class FeatureInputs:
 
     def logits(self, model: Network, ready: Tensor) -> Tensor:
         """The head alone."""
-        return model.head(ready)  # type: ignore[no-any-return]
+        return model.answer(ready)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from kgcv.config.schema import TrainConfig
 from kgcv.data.resize import num_threads
 from kgcv.engine.processes import ALONE, Processes
 from kgcv.errors import ConfigError
+from kgcv.model.tabular import TabularModel
 
 # Numbers of the two parameters in glibc's malloc.h.
 _M_TRIM_THRESHOLD = -1
@@ -63,7 +64,9 @@ def resolve_runtime(config: TrainConfig, model: nn.Module, processes: Processes 
     device = _find_device(config.device, processes)
     if device.type == "cpu":
         keep_freed_memory()
-    bfloat16 = config.precision == "bfloat16" or (config.precision == "auto" and has_native_bfloat16(device))
+    # A table's network is too small to gain by it, and its numbers would lose digits.
+    gains = has_native_bfloat16(device) and not isinstance(model, TabularModel)
+    bfloat16 = config.precision == "bfloat16" or (config.precision == "auto" and gains)
     channels_last = config.channels_last == "yes" or (config.channels_last == "auto" and is_convolutional(model))
     workers = config.workers or max(1, num_threads(0) // processes.launch.local_world_size)
     return Runtime(device, bfloat16, channels_last, workers, processes)

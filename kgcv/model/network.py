@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 
@@ -25,6 +26,14 @@ class Network(nn.Module):
     def num_groups(self) -> int:
         """Number of layer groups, the head included."""
         return len(self.group_names)
+
+    def answer(self, features: Tensor) -> Tensor:
+        """Logits, or numbers, `(B, O)` float32, of features `(B, F)`.
+
+        In float32 whatever autocast says: bfloat16 has three digits, too few for an amount of money or its logarithm.
+        """
+        with torch.autocast(features.device.type, enabled=False):
+            return self.head(features.float())  # type: ignore[no-any-return]  # nn.Module returns Any
 
     def freeze(self, num_frozen: int) -> None:
         """Let only the layer groups from number `num_frozen` on train."""

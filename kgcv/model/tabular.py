@@ -92,7 +92,7 @@ class TabularModel(Network):
 
     def forward(self, codes: Tensor, numbers: Tensor) -> Tensor:
         """Logits, or numbers within `y_range`, `(B, O)`, for codes `(B, K)` int64 and numbers `(B, M)` float32."""
-        outputs: Tensor = self.head(self.body(codes, numbers))
+        outputs = self.answer(self.body(codes, numbers))
         if self.y_range is None:
             return outputs
         low, high = self.y_range.unbind()

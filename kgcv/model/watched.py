@@ -64,7 +64,7 @@ def watch(model: VisionModel, image: Tensor) -> WatchedPass:
             stack.callback(model.body.get_submodule(name).register_forward_hook(_keeper(seen, name)).remove)
         # A gradient is asked for here, so that it does not matter which parameters are frozen.
         features = model.body.forward_features(image.detach().clone().requires_grad_())
-        logits = model.head(model.pooled(features))
+        logits = model.answer(model.pooled(features))
     outputs = [*((name, seen.get(name), width) for name, width in parts.items())]
     outputs.append((FEATURES, features, int(model.body.num_features)))
     maps = tuple(one for output in outputs for one in _maps(*output, _layout(model.body)))

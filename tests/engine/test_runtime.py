@@ -21,6 +21,7 @@ from kgcv.engine.runtime import (
 )
 from kgcv.errors import ConfigError
 from kgcv.launch import Launch
+from kgcv.model.tabular import TableShape, build_tabular
 from kgcv.model.vision import build_model
 
 CPU = torch.device("cpu")
@@ -199,3 +200,10 @@ def test_norms_of_one_process_stay_as_they_are():
 def test_norms_of_several_cpus_cannot_be_one():
     with pytest.raises(ConfigError, match=r"^train.sync_batch_norm: needs GPUs, and these processes run on cpu$"):
         synchronise_norms(LINEAR, runtime_of(processes=Processes(Launch(0, 2))))
+
+
+def test_tables_are_computed_in_float32_unless_asked(monkeypatch):
+    monkeypatch.setattr(runtime, "has_native_bfloat16", lambda device: True)
+    table = build_tabular(TableShape((3,), (2,), 1), ModelConfig(name="embeddings", hidden=(4,)), 1, None, seed=0)
+    assert not resolve_runtime(TrainConfig(device="cpu"), table).bfloat16
+    assert resolve_runtime(TrainConfig(device="cpu", precision="bfloat16"), table).bfloat16

@@ -40,6 +40,7 @@ TINY = 'model={"name":"tiny_resnet","pretrained":false} stages=[{"image_size":16
 
 SMALLER = {
     "satellite": {"KGCV_SAMPLE_NUM_TRAIN": "12", "KGCV_SAMPLE_NUM_TEST": "3"},
+    "plants.yaml": {"KGCV_SET": TINY},
     "data/fashion/fashion.yaml": {"KGCV_SET": f"{TINY} split.valid_fraction=0.9"},
 }
 """Environment variables that make a command smaller, by a word of its line."""
@@ -78,6 +79,18 @@ def _write_dogs(folder: Path) -> None:
     _draw(folder / "train", [f"{kind}.{number}" for kind in ("cat", "dog") for number in range(15)])
     _draw(folder / "test", ["1", "2", "3"])
     _write(folder / "sample_submission.csv", "id,label", ["1,0.5", "2,0.5", "3,0.5"])
+
+
+def _write_plants(folder: Path) -> None:
+    """Leaves to learn from and to predict in one folder, a column of 0 and 1 for each disease."""
+    diseases = ("healthy", "multiple_diseases", "rust", "scab")
+    train, test = [f"Train_{number}" for number in range(24)], [f"Test_{number}" for number in range(4)]
+    _draw(folder / "images", [*train, *test])
+    given = [",".join(str(int(number % 4 == place)) for place in range(4)) for number in range(24)]
+    header = ",".join(("image_id", *diseases))
+    _write(folder / "train.csv", header, [f"{name},{row}" for name, row in zip(train, given, strict=True)])
+    _write(folder / "test.csv", "image_id", test)
+    _write(folder / "sample_submission.csv", header, [f"{name},0.25,0.25,0.25,0.25" for name in test])
 
 
 def _write_stores(folder: Path) -> None:
@@ -185,6 +198,7 @@ def stand_ins(tmp_path_factory: pytest.TempPathFactory, tiny_network: None) -> P
     _write_planet(folder / "data/planet")
     _write_dogs(folder / "data/dogs-vs-cats")
     _write_stores(folder / "data/rossmann")
+    _write_plants(folder / "data/plants")
     _write_configs(folder)
     with contextlib.chdir(folder):
         _train_runs(folder)
@@ -215,6 +229,10 @@ def _seven_zipped(folder: Path) -> bytes:
     return outer.getvalue()
 
 
+def _tables(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.glob("*.csv")}
+
+
 def _competitions(data: Path) -> dict[str, dict[str, bytes]]:
     """The files of Kaggle's competitions, in the archives that they come in."""
     planet, dogs = data / "planet", data / "dogs-vs-cats"
@@ -230,6 +248,7 @@ def _competitions(data: Path) -> dict[str, dict[str, bytes]]:
         "dogs-vs-cats": dogs_files,
         "dogs-vs-cats-redux-kernels-edition": dogs_files,
         "dog-breed-identification": dogs_files,
+        "plant-pathology-2020-fgvc7": {"images.zip": _zipped(data / "plants/images"), **_tables(data / "plants")},
     }
 
 
@@ -238,7 +257,7 @@ def competitions(stand_ins: Path) -> dict[str, dict[str, bytes]]:
     return _competitions(stand_ins / "data")
 
 
-_WORD = re.compile(r"""#.*|[|<>]|(?:'[^']*'|"[^"]*"|[^\s'"|<>])+""")
+_WORD = re.compile(r"""#.*|>>|[|<>]|(?:'[^']*'|"[^"]*"|[^\s'"|<>])+""")
 
 
 @dataclass
@@ -274,7 +293,9 @@ class Shell:
         arguments = [word for text in plain for word in _expanded(text)]
         output = _run_program(arguments, given)
         if target:
-            Path(target).write_text(output)
+            file = Path(target.replace("~", "home"))
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(output)
             return ""
         return output
 
@@ -291,7 +312,7 @@ def _split(words: list[str], at: str) -> list[list[str]]:
 
 def _redirections(words: list[str]) -> tuple[list[str], str, str]:
     """The words of the command, the file it reads and the file it writes."""
-    plain, places = list(words), {"<": "", ">": ""}
+    plain, places = [">" if word == ">>" else word for word in words], {"<": "", ">": ""}
     for sign in places:
         if sign in plain:
             at = plain.index(sign)
