@@ -280,7 +280,8 @@ def no_network(place: Place) -> None:
     commands = (
         *("check config.yaml", "resize config.yaml", "folds config.yaml", "lr-find config.yaml", TRAIN, "tta run"),
         *("submit run --check", "runs", "summary config.yaml", "config check config.yaml", "embeddings run"),
-        *("predict-one run data/test/2000.png", "sample fashion other"),
+        *("predict-one run data/test/2000.png", "sample fashion other", "report run", "runs --watch run"),
+        *("explain run data/test/2000.png", "init data -o new.yaml", "completion bash", "blend run run -o blend"),
     )
     for command in commands:
         line = command_line(command)
