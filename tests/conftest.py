@@ -133,7 +133,14 @@ def write_competition(folder: Path) -> Config:
         split=SplitConfig(valid_fraction=0.3),
         resize=ResizeConfig(ratio=1.25),
         augment=AugmentConfig(preset="top_down", max_zoom=1.1, mixup=0.4),
-        train=TrainConfig(batch_size=4, optimizer="adamw", weight_decay=0.01, ema_decay=0.9, workers=2),
+        train=TrainConfig(
+            batch_size=4,
+            optimizer="adamw",
+            weight_decay=0.01,
+            ema_decay=0.9,
+            workers=2,
+            precision="float32",  # `auto` differs from machine to machine
+        ),
         stages=(
             StageConfig(image_size=16, lr=(0.003,), num_cycles=2, frozen=True),
             StageConfig(image_size=20, lr=(0.001, 0.002, 0.003), num_cycles=2),

@@ -25,8 +25,9 @@ from kgcv.cli.main import main
 ROOT = Path(__file__).parents[2]
 SCRIPT = """\
 #!/bin/sh
-printf '%s\\0' "$@" END > requests
-read code < answers
+mkfifo answer-$$
+printf '%s\\0' answer-$$ "$@" END > requests
+read code < answer-$$
 exit $code
 """
 
@@ -39,8 +40,7 @@ class Make:
         script.parent.mkdir(parents=True)
         script.write_text(SCRIPT)
         script.chmod(0o755)
-        for name in ("requests", "answers"):
-            os.mkfifo(name)
+        os.mkfifo("requests")
 
     def __call__(self, *arguments: str) -> list[str]:
         """Run `make ARGUMENTS`, which must succeed; the kgcv commands that it ran, without `kgcv`."""
@@ -51,9 +51,10 @@ class Make:
         with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
             while process.poll() is None:
                 if select.select([requests], [], [], 0.05)[0]:
-                    words = self._read(requests)
+                    # A pipe for each answer: the next call could take the end of this one for its own.
+                    answer, *words = self._read(requests)
                     commands.append(shlex.join(words))
-                    self._answer(words)
+                    self._answer(words, Path(answer))
             assert process.stdout is not None
             said = process.stdout.read()
         os.close(requests)
@@ -67,9 +68,9 @@ class Make:
             content += os.read(requests, 4096)
         return content.decode().split("\0")[:-2]
 
-    def _answer(self, words: list[str]) -> None:
+    def _answer(self, words: list[str], answer: Path) -> None:
         result = CliRunner().invoke(main, words)
-        Path("answers").write_text(f"{result.exit_code}\n")
+        answer.write_text(f"{result.exit_code}\n")
         assert result.exit_code == 0, f"kgcv {shlex.join(words)}\n{result.output}"
 
 

@@ -26,10 +26,7 @@ from kgcv.recipes.workbench import Workbench, set_up
 @pytest.fixture
 def config(competition: Config) -> Config:
     stage = StageConfig(image_size=16, lr=(0.01,), frozen=True, precompute=True, num_cycles=3)
-    # What `auto` is depends on the machine.
-    return replace(
-        competition, stages=(stage,), augment=AugmentConfig(), train=replace(competition.train, precision="float32")
-    )
+    return replace(competition, stages=(stage,), augment=AugmentConfig())
 
 
 def bench_of(config: Config, recorder: Recorder | None = None) -> Workbench:

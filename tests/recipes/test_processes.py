@@ -39,9 +39,7 @@ def still(competition: Config) -> Config:
     stages = tuple(replace(stage, bn_frozen=True) for stage in competition.stages)
     # The tests' own network is not known to other processes, and each of them has dropout of its own.
     model = replace(competition.model, name="test_efficientnet", dropout=(0.0,))
-    # bfloat16 would round the shares of a batch and the whole one differently from the third digit on.
-    settings = replace(competition.train, batch_size=5, precision="float32")
-    return replace(competition, model=model, stages=stages, train=settings)
+    return replace(competition, model=model, stages=stages, train=replace(competition.train, batch_size=5))
 
 
 def history(run: Path) -> list[dict[str, float]]:
