@@ -18,7 +18,7 @@ from kgcv.cli.predict_one import describe
 if TYPE_CHECKING:
     from kgcv.recipes.explain import Explanation, HeatMap
 
-_NO_MAP = "no heat map: the answer depends on no place that this network keeps apart"
+_NO_MAP = "no heat map: no place of the image speaks for the answer"
 _SHADES_WIDTH = 40
 
 

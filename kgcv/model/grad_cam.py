@@ -8,7 +8,8 @@ Maps have one weight a channel, its mean gradient, as in the paper. Tokens have 
 there (HiResCAM, Draelos and Carin 2020, arXiv:2011.08891), for attention may read each place as much as it wants; where
 places are averaged before the head both are the same. Only the body's own output is asked of tokens. A transformer that
 reads its class token alone has no evidence there, and none that this can find before: its last block normalises each
-place, and what does not change with a place's scale has a gradient at right angles to it.
+place, and what does not change with a place's scale has a gradient at right angles to it. Of such networks squares are
+covered instead (kgcv.model.covering).
 
 Own code, 25 lines, not a library. pytorch-grad-cam 1.5.7 brings OpenCV, 153 MB, and 1.4 s of imports beyond torch and
 timm; its user names the layer and writes down the layout. captum 0.9.0 brings tqdm, 4.5 MB and 0.3 s; its LayerGradCam

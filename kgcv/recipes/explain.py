@@ -14,6 +14,7 @@ from kgcv.data.loader import BatchRequest
 from kgcv.engine.device_memory import explained_memory
 from kgcv.engine.tta import PLAIN
 from kgcv.errors import ConfigError, listed
+from kgcv.model.covering import cover_squares, spread_squares
 from kgcv.model.first_layer import Channel, first_convolution, strongest_channels
 from kgcv.model.grad_cam import find_evidence, spread_evidence
 from kgcv.model.vision import VisionModel, normalization
@@ -29,6 +30,9 @@ MAX_ANSWERS = 3
 MAX_SHOWN = 10
 """Classes whose probabilities are shown."""
 
+COVERED = "covered squares"
+"""In the place of a layer's name, where squares of the image were covered."""
+
 NUM_CHANNELS = 8
 """Channels of the first layer that are shown."""
 
@@ -40,7 +44,7 @@ class HeatMap:
     answer: str
     """A class, or the name of a number."""
     layer: str
-    """The part of the network that was asked."""
+    """The part of the network that was asked, or `COVERED`."""
     places: np.ndarray
     """`(h, w)` float32, 0 and above: that part's own places, before they are spread over the image."""
     heat: np.ndarray
@@ -135,7 +139,7 @@ def _explain(
     model = trained.model
     assert isinstance(model, VisionModel), "the run is of images"
     passed = watch(model, image)
-    heat_maps = (_heat_map(trained, model, passed, name) for name in answers)
+    heat_maps = (_heat_map(trained, model, passed, image, name) for name in answers)
     return Explanation(
         prediction,
         trained.card.task,
@@ -145,13 +149,17 @@ def _explain(
     )
 
 
-def _heat_map(trained: TrainedModel, model: VisionModel, passed: WatchedPass, answer: str) -> HeatMap | None:
+def _heat_map(
+    trained: TrainedModel, model: VisionModel, passed: WatchedPass, image: torch.Tensor, answer: str
+) -> HeatMap | None:
+    """By gradients where they tell places apart, else by covering squares; None where no square matters."""
     index = trained.card.class_names.index(answer)
     evidence = find_evidence(passed, trained.objective.raw_value(passed.logits, index)[0])
-    if evidence is None:
-        return None
-    heat = spread_evidence(evidence.places, model.body, passed.image_size)
-    return HeatMap(answer, evidence.layer, evidence.places, heat)
+    if evidence is not None:
+        heat = spread_evidence(evidence.places, model.body, passed.image_size)
+        return HeatMap(answer, evidence.layer, evidence.places, heat)
+    places = cover_squares(image, lambda images: trained.objective.raw_value(model(images), index))
+    return HeatMap(answer, COVERED, places, spread_squares(places, passed.image_size)) if places.any() else None
 
 
 def _pixels(model: VisionModel, image: torch.Tensor) -> np.ndarray:

@@ -86,7 +86,7 @@ def test_without_colours_to_the_character(capsys: pytest.CaptureFixture[str]) ->
 def test_no_map_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     show(explanation(np.zeros((8, 8), np.float32), num_maps=0), Path("a.png"))
     assert capsys.readouterr().out.splitlines()[3:] == [
-        "no heat map: the answer depends on no place that this network keeps apart",
+        "no heat map: no place of the image speaks for the answer",
         "a.png",
     ]
 

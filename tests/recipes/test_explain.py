@@ -86,6 +86,7 @@ def test_a_class_that_was_asked_for(finished: RunFolder) -> None:
         ("test_resnet", 64, "features", 2),
         ("test_mambaout", 64, "features", 2),
         ("test_vit2", 48, "features", 3),
+        ("test_vit", 48, "covered squares", 14),  # its head reads the class token alone
     ],
 )
 def test_every_layout(untrained: Untrained, name: str, image_size: int, layer: str, places: int) -> None:
