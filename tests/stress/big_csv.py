@@ -31,7 +31,7 @@ class Kind:
     read: Callable[[Path], int]
     """Gives the number of rows."""
     most: float
-    """Bytes of memory that a byte of the file may take; labels took 5.0 and sample files 12.2, tables are an estimate."""
+    """Bytes of memory that a byte of the file may take; labels took 5.0, sample files 12.2."""
 
 
 def read_labels(path: Path) -> int:
