@@ -33,6 +33,7 @@ from kgcv.cli.report import report
 from kgcv.cli.resize import resize
 from kgcv.cli.runs import runs
 from kgcv.cli.sample import sample
+from kgcv.cli.streams import open_missing_streams
 from kgcv.cli.submit import submit
 from kgcv.cli.summary import summary
 from kgcv.cli.train import train
@@ -134,6 +135,7 @@ def main(context: click.Context) -> None:
     Exit codes: 0 done, 1 expected failure, 2 wrong command line or config, 3 a bug, 4 Kaggle, 128 + n stopped
     by signal n, after saving (Ctrl-C 130, SIGTERM 143, SIGHUP 129, SIGUSR1 138).
     """
+    open_missing_streams()
     if read_launch().world_size > 1 and context.invoked_subcommand not in ("train", "tta"):
         raise click.UsageError(f"{context.invoked_subcommand} is one process; torchrun is for train and tta")
 
