@@ -31,7 +31,7 @@ class Kind:
     read: Callable[[Path], int]
     """Gives the number of rows."""
     most: float
-    """Bytes of memory that a byte of the file may take; labels took 5.0, sample files 12.2, tables 11.7 (at a tenth)."""
+    """Bytes of memory that a byte may take; labels took 5.0, sample files 12.2, a tenth of a gigabyte of table 11.7."""
 
 
 def read_labels(path: Path) -> int:
