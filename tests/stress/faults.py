@@ -185,11 +185,13 @@ def store_deleted(place: Place) -> None:
 
 
 def two_at_once(place: Place) -> None:
-    """A second command on the same run folder."""
+    """A second command on the same run folder, while the first one holds its breath, or it might be done by then."""
     process = place.start()
     place.wait_for_state(process)
+    process.send_signal(signal.SIGSTOP)
     place.expect_refusal(place.run(), f"is being trained by process {process.pid} on ")
     place.expect_refusal(place.run("train --resume run"), f"is being trained by process {process.pid} on ")
+    process.send_signal(signal.SIGCONT)
     process.communicate()
     place.expect_same()
 
