@@ -281,7 +281,7 @@ def no_network(place: Place) -> None:
     paths = f"{place.folder}:{environment()['PYTHONPATH']}"
     commands = (
         *("check config.yaml", "resize config.yaml", "folds config.yaml", "lr-find config.yaml", TRAIN, "tta run"),
-        *("submit run --check", "runs", "summary config.yaml", "config check config.yaml", "embeddings run"),
+        *("submit run --check", "runs .", "summary config.yaml", "config check config.yaml"),
         *("predict-one run data/test/2000.png", "sample fashion other", "report run", "runs --watch run"),
         *("explain run data/test/2000.png", "init data -o new.yaml", "completion bash", "blend run run -o blend"),
     )
@@ -292,10 +292,7 @@ def no_network(place: Place) -> None:
         done = subprocess.run(
             ["unshare", "-n", *line], cwd=place.folder, env=settings, capture_output=True, text=True, check=False
         )
-        place.expect(
-            done.returncode == 0 or "rows of a table" in done.stderr or "only" in done.stderr,
-            f"{command}: {done.stderr[-300:]}",
-        )
+        place.expect(done.returncode == 0, f"{command}: {done.stderr[-300:]}")
     sockets = place.folder / "sockets"
     place.expect(not sockets.exists(), f"sockets: {sockets.read_text() if sockets.exists() else ''}")
 
