@@ -103,8 +103,11 @@ class StagePlan:
         """Work of a step: samples, times pixels of one, times passes over the network.
 
         Backward takes twice as many multiplications as forward (one product for the gradient of the inputs, one for
-        that of the weights), and happens in the groups that train, taken as equally heavy, the head as nothing.
+        that of the weights), and happens in the groups that train, taken as equally heavy, the head as nothing. On
+        precomputed features only the head runs: 0.
         """
+        if self.precompute:
+            return 0.0
         frozen = self.frozen_groups / max(1, len(self.lrs) - 1)
         pixels = 1 if self.image_size is None else self.image_size**2
         return self.batch_size * self.accumulate * pixels * (1 + 2 * (1 - frozen))

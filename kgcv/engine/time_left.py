@@ -52,12 +52,16 @@ class TimeLeft:
         self._steps_here += count
 
     def seconds(self) -> float | None:
-        """Seconds left over all stages; None before the first step of a stage."""
-        if self._steps_here == 0:
+        """Seconds left over all stages; None before the first step of a stage, and while nothing tells of later ones.
+
+        The steps of a stage on precomputed features, whose work is 0, tell nothing of those that run the network.
+        """
+        here, later = self._stages[self._stage], self._stages[self._stage + 1 :]
+        work_later = sum(stage.num_steps * stage.work for stage in later)
+        if self._steps_here == 0 or (work_later and not here.work):
             return None
-        here = self._stages[self._stage]
         left = max(0.0, self._steps_before(self._stage) + here.num_steps - self._done)
-        left += sum(stage.num_steps * stage.work / here.work for stage in self._stages[self._stage + 1 :])
+        left += work_later / here.work if work_later else 0.0
         return left * (self._clock() - self._start) / self._steps_here
 
     def _steps_before(self, stage: int) -> int:

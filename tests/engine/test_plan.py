@@ -255,6 +255,7 @@ def test_rows_of_a_table_have_no_size_and_nothing_is_drawn_for_them() -> None:
         ({"image_size": 128}, 8 * 128**2 * 3),
         ({"frozen": True}, 8 * 64**2 * 1),  # of three groups the head trains, which weighs nothing
         ({"frozen_groups": 1}, 8 * 64**2 * 2),
+        ({"frozen": True, "precompute": True}, 0),  # the body has run before
     ],
 )
 def test_the_work_of_a_step_is_pixels_times_passes(keys, work):

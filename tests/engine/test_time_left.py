@@ -57,6 +57,23 @@ def test_later_stages_cost_what_their_work_says(tmp_path, clock):
     assert time_left.seconds() == pytest.approx(7 + 80 + 2.5)
 
 
+def test_a_stage_on_features_tells_nothing_of_those_that_run_the_network(tmp_path, clock):
+    time_left = started(tmp_path, clock, total_steps=15, stages=(StageOutline(10, 0.0), StageOutline(5, 8.0)))
+    time_left.start_stage(0)
+    clock.now += 1
+    time_left.finish_step()
+    assert time_left.seconds() is None
+    time_left.start_stage(1)
+    clock.now += 2
+    time_left.finish_step()
+    assert time_left.seconds() == pytest.approx(8)
+    alone = started(tmp_path, clock, total_steps=10, stages=(StageOutline(10, 0.0),))
+    alone.start_stage(0)
+    clock.now += 1
+    alone.finish_step()
+    assert alone.seconds() == pytest.approx(9)
+
+
 def test_a_resume_within_a_stage_has_the_rest_of_it_to_do(tmp_path, clock):
     time_left = started(tmp_path, clock, total_steps=35, done_steps=22, stages=STAGES)
     time_left.start_stage(1)
