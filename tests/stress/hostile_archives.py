@@ -49,7 +49,7 @@ PLACES = (
     *(
         "../out",
         "a/../../out",
-        "/tmp/out",
+        "/outside",
         "C:\\out",
         "..\\out",
         "a\\..\\..\\out",
