@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812  torch's own name for it
 from torch import Tensor
 
 SIDE = 14
@@ -46,11 +45,3 @@ def cover_squares(image: Tensor, score_of: Callable[[Tensor], Tensor]) -> np.nda
             losses.append(whole - score_of(covered))
     found: np.ndarray = torch.cat(losses).relu().reshape(side, side).float().cpu().numpy()
     return found
-
-
-def spread_squares(places: np.ndarray, image_size: int) -> np.ndarray:
-    """`(S, S)` float32 in [0, 1]: `places` `(k, k)` over the image, bilinear, 1 where most speaks for the answer."""
-    size = (image_size, image_size)
-    wide = F.interpolate(torch.from_numpy(places)[None, None], size=size, mode="bilinear", align_corners=False)
-    heat: np.ndarray = wide[0, 0].numpy()
-    return heat / (float(heat.max()) or 1.0)

@@ -68,6 +68,13 @@ def weighted_places(outputs: Tensor, weights: Tensor) -> Tensor:
     return (weights * outputs).sum(dim=0).relu()
 
 
+def spread(places: np.ndarray, side: int, image_size: int) -> np.ndarray:
+    """`(S, S)` float32 in [0, 1], the largest 1: `places` `(h, w)` over `side` pixels, bilinear, cut to S."""
+    wide = F.interpolate(torch.from_numpy(places)[None, None], size=(side, side), mode="bilinear", align_corners=False)
+    heat: np.ndarray = wide[0, 0, :image_size, :image_size].numpy()
+    return heat / (float(heat.max()) or 1.0)
+
+
 def spread_evidence(places: np.ndarray, body: Body, image_size: int) -> np.ndarray:
     """`(S, S)` float32 in [0, 1]: `places` `(h, w)` over the whole image, bilinear, 1 where most speaks for the answer.
 
@@ -77,6 +84,4 @@ def spread_evidence(places: np.ndarray, body: Body, image_size: int) -> np.ndarr
     patch = int(patch[0] if isinstance(patch, tuple) else patch)
     is_padded = len(places) == -(-image_size // patch)
     side = len(places) * patch if is_padded else image_size
-    wide = F.interpolate(torch.from_numpy(places)[None, None], size=(side, side), mode="bilinear", align_corners=False)
-    heat: np.ndarray = wide[0, 0, :image_size, :image_size].numpy()
-    return heat / (float(heat.max()) or 1.0)
+    return spread(places, side, image_size)

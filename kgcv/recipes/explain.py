@@ -14,9 +14,9 @@ from kgcv.data.loader import BatchRequest
 from kgcv.engine.device_memory import explained_memory
 from kgcv.engine.tta import PLAIN
 from kgcv.errors import ConfigError, listed
-from kgcv.model.covering import cover_squares, spread_squares
+from kgcv.model.covering import cover_squares
 from kgcv.model.first_layer import Channel, first_convolution, strongest_channels
-from kgcv.model.grad_cam import find_evidence, spread_evidence
+from kgcv.model.grad_cam import find_evidence, spread, spread_evidence
 from kgcv.model.vision import VisionModel, normalization
 from kgcv.model.watched import WatchedPass, watch
 from kgcv.recipes.predict_one import OnePrediction, ask_images, averaged, image_files, require_files
@@ -69,7 +69,7 @@ class Explanation:
     pixels: np.ndarray
     """`(S, S, channels)` float32 in [0, 1]: what the network sees, before it is normalised."""
     heat_maps: tuple[HeatMap, ...]
-    """One an answer; none for an answer that depends on no place the network keeps apart."""
+    """One an answer; none for an answer for which no place speaks."""
     first_layer: FirstLayer | None
     """None where the network has no convolution."""
 
@@ -159,7 +159,8 @@ def _heat_map(
         heat = spread_evidence(evidence.places, model.body, passed.image_size)
         return HeatMap(answer, evidence.layer, evidence.places, heat)
     places = cover_squares(image, lambda images: trained.objective.raw_value(model(images), index))
-    return HeatMap(answer, COVERED, places, spread_squares(places, passed.image_size)) if places.any() else None
+    size = passed.image_size
+    return HeatMap(answer, COVERED, places, spread(places, size, size)) if places.any() else None
 
 
 def _pixels(model: VisionModel, image: torch.Tensor) -> np.ndarray:

@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kgcv.model.covering import SIDE, cover_squares, spread_squares
+from kgcv.model.covering import SIDE, cover_squares
+from kgcv.model.grad_cam import spread
 
 
 def test_what_a_score_reads_and_nothing_else_is_hot() -> None:
@@ -31,7 +32,7 @@ def test_squares_of_an_image_that_they_do_not_divide_cover_all_of_it() -> None:
 def test_the_hottest_square_lies_where_it_was() -> None:
     places = np.zeros((4, 4), np.float32)
     places[1, 2] = 5
-    heat = spread_squares(places, 16)
+    heat = spread(places, 16, 16)
     assert heat.shape == (16, 16) and heat.max() == 1
     assert heat[4:8, 8:12].min() > heat[:, :6].max()
-    assert not spread_squares(np.zeros((4, 4), np.float32), 16).any()
+    assert not spread(np.zeros((4, 4), np.float32), 16, 16).any()
