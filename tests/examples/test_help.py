@@ -12,7 +12,7 @@ import pytest
 from kgcv.cli.main import main
 
 NOT_RUN = {
-    r"kgcv train .*--log-to .*": "needs an optional extra; tests/report/test_tensorboard_curves.py runs where it is there",
+    r"kgcv train .*--log-to .*": "needs an extra; tests/report/test_tensorboard_curves.py has it, where it is there",
     r"torchrun .*": "needs several GPUs; tests/recipes/test_processes.py trains with several processes",
 }
 """Examples that no test can run, as regular expressions, with the reason."""
