@@ -5,7 +5,7 @@ KgcvError             1  an expected failure of a right command
 │   └── SubmissionError  predictions do not fit the sample submission
 ├── CheckpointError      weights or a run folder cannot be used
 ├── TrainingDivergedError  the loss became NaN or infinite
-├── ProcessLostError     another process of the same training has gone
+├── ProcessLostError     another of several processes has gone
 ├── OutOfMemoryError     the device or the machine has not enough memory
 ├── ConfigError       2  the YAML file or an override is wrong
 ├── KaggleError       4  network, credentials, refused upload
@@ -40,7 +40,7 @@ class TrainingDivergedError(KgcvError):
 
 
 class ProcessLostError(KgcvError):
-    """Another process of the same training has gone; what was saved before is kept."""
+    """Another of several processes has gone; what was saved before is kept."""
 
 
 class OutOfMemoryError(KgcvError):

@@ -45,7 +45,7 @@ def folds(config_path: Path, output: Path, overrides: tuple[str, ...], as_json: 
     from dataclasses import asdict
 
     from kgcv.config.load import load_config
-    from kgcv.data.inspection import Watch
+    from kgcv.data.watch import Watch
     from kgcv.recipes.folds import make_folds
 
     config = load_config(config_path, overrides)

@@ -136,8 +136,8 @@ def main(context: click.Context) -> None:
     by signal n, after saving (Ctrl-C 130, SIGTERM 143, SIGHUP 129, SIGUSR1 138).
     """
     open_missing_streams()
-    if read_launch().world_size > 1 and context.invoked_subcommand not in ("train", "tta"):
-        raise click.UsageError(f"{context.invoked_subcommand} is one process; torchrun is for train and tta")
+    if read_launch().world_size > 1 and context.invoked_subcommand not in ("resize", "train", "tta"):
+        raise click.UsageError(f"{context.invoked_subcommand} is one process; torchrun is for resize, train and tta")
 
 
 for _command in (

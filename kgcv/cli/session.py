@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,6 +19,9 @@ from kgcv.cli.log_to import Guarded, build_logger
 from kgcv.cli.options import RUN_FOLDER
 from kgcv.events import Broadcast, Event, Reporter, RunOpened, RunStarted, Silent, StageDone, StopCheck
 from kgcv.launch import read_launch
+
+if TYPE_CHECKING:
+    from kgcv.data.watch import Spread
 
 # Ctrl-C, an orderly end, a closed terminal, and the warning that schedulers of clusters send before they kill.
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
@@ -53,6 +57,29 @@ def open_session(progress: str = "auto", log_to: tuple[str, ...] = ()) -> Iterat
         for one in guarded:
             stack.callback(one.close)
         yield Session(Broadcast((*listeners, *guarded)), should_stop)
+
+
+@contextmanager
+def helped_by_launch() -> Iterator[Spread]:
+    """Only the first process of this launch runs the block; the others compute their shares of it, and end here.
+
+    Gives the way to compute for many rows.
+    """
+    if read_launch().world_size == 1:
+        from kgcv.data.watch import in_threads  # concurrent.futures, which help does without
+
+        yield in_threads
+        return
+    from kgcv.engine.processes import joined  # loads torch, which one process does without
+
+    with joined() as processes:
+        if processes.is_first:
+            with processes.helped():
+                yield processes.spread
+        else:
+            processes.help()
+    if not processes.is_first:
+        raise click.exceptions.Exit(0)
 
 
 @contextmanager

@@ -7,7 +7,6 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -15,9 +14,9 @@ from typing import TypeVar
 
 from kgcv.data.images import ImageFacts, inspect_image
 from kgcv.data.originals import Originals
-from kgcv.data.resize import num_threads
+from kgcv.data.watch import Watch, num_threads
 from kgcv.errors import DataError, StopRequested
-from kgcv.events import Reporter, StopCheck, TaskAdvanced, TaskDone, TaskStarted
+from kgcv.events import TaskAdvanced, TaskDone, TaskStarted
 from kgcv.files import hash_file, read_json, write_json
 
 Result = TypeVar("Result")
@@ -30,16 +29,6 @@ _FILES_PER_TASK = 4
 
 _END_BYTES = 4096
 """One page: reading less is not faster."""
-
-
-@dataclass(frozen=True, slots=True)
-class Watch:
-    """Who listens to a long job, who may stop it, and on how many threads it runs."""
-
-    reporter: Reporter
-    should_stop: StopCheck
-    workers: int = 0
-    """Threads; 0 is one for each core, at most 8."""
 
 
 def inspect_images(paths: Sequence[Path], channels: int, watch: Watch) -> list[ImageFacts | DataError]:

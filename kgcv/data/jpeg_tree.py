@@ -7,12 +7,13 @@ and deleted first when the tree is made anew.
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from kgcv.data.images import read_image, write_jpeg
-from kgcv.data.store_notes import ENTRY, ReadImage, StoreNotes
+from kgcv.data.store_notes import ENTRY, ReadCopy, StoreNotes
 from kgcv.errors import DataError, listed
 from kgcv.files import as_written, read_json, write_json
 
@@ -59,7 +60,7 @@ class JpegTree:
 class JpegWriter:
     """Makes a tree; a `StoreWriter` whose threads decode, encode and write."""
 
-    def __init__(self, tree: Path, part: str, names: list[str], channels: int, read: ReadImage) -> None:
+    def __init__(self, tree: Path, part: str, names: list[str], channels: int, read: ReadCopy) -> None:
         """Prepare to write one file for each of `names`, the originals' posix paths below the data's root.
 
         Raises:
@@ -75,7 +76,7 @@ class JpegWriter:
             raise DataError("resize.store: jpeg would write two images to one file; use resize.store: packed")
         self._paths = [tree / name for name in self._names]
         self._manifest = _manifest(tree, part)
-        self._read = read
+        self.prepare = partial(_write_copy, read, self._paths)
         self._not_on_disk: list[Path] = []
 
     def resume(self, entries: np.ndarray) -> np.ndarray:
@@ -83,16 +84,10 @@ class JpegWriter:
         self._manifest.unlink(missing_ok=True)
         return _is_there(self._paths, entries)
 
-    def prepare(self, row: int, path: Path) -> np.ndarray:
-        """Read the image at `path`, and write its file."""
-        image = self._read(path)
-        write_jpeg(self._paths[row], image, sync=False)
-        return image
-
-    def place(self, row: int, image: np.ndarray) -> tuple[int, int, int]:
+    def place(self, row: int, prepared: tuple[int, int, int]) -> tuple[int, int, int]:
         """The entry of the file that is already written."""
         self._not_on_disk.append(self._paths[row])
-        return self._paths[row].stat().st_size, image.shape[0], image.shape[1]
+        return prepared
 
     def flush(self) -> None:
         """Return when the files are on the disk; many at once take a fraction of the time of one by one."""
@@ -113,6 +108,13 @@ class JpegWriter:
 def jpeg_name(name: str) -> str:
     """The copy's name: that of the original, with `.jpg` behind it unless it is called a JPEG already."""
     return name if PurePosixPath(name).suffix.lower() in (".jpg", ".jpeg") else f"{name}.jpg"
+
+
+def _write_copy(read: ReadCopy, paths: list[Path], row: int) -> tuple[int, int, int]:
+    """Write the file of a row; its entry."""
+    image = read(row)
+    write_jpeg(paths[row], image, sync=False)
+    return paths[row].stat().st_size, image.shape[0], image.shape[1]
 
 
 def _manifest(tree: Path, part: str) -> Path:

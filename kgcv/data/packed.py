@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from kgcv.data.store_notes import ENTRY, ReadImage, StoreNotes
+from kgcv.data.store_notes import ENTRY, ReadCopy, StoreNotes
 from kgcv.errors import DataError
 from kgcv.files import as_written
 
@@ -89,12 +89,12 @@ class PackedImages:
 class PackedWriter:
     """Makes a packed file; a `StoreWriter` whose threads decode and whose caller appends."""
 
-    def __init__(self, path: Path, channels: int, read: ReadImage) -> None:
+    def __init__(self, path: Path, channels: int, read: ReadCopy) -> None:
         """Open the unfinished file of the store `path`; `read` gives `(H, W, channels)` uint8."""
         self._path = path
         self._part = path.with_name(f"{path.name}.part")
         self._channels = channels
-        self._read = read
+        self.prepare = read
         path.parent.mkdir(parents=True, exist_ok=True)
         self._part.touch()
         self._stream = self._part.open("r+b")
@@ -107,15 +107,11 @@ class PackedWriter:
         self._stream.seek(0, os.SEEK_END)
         return np.asarray(is_there)
 
-    def prepare(self, row: int, path: Path) -> np.ndarray:
-        """The image at `path`; `row` plays no part."""
-        return self._read(path)
-
-    def place(self, row: int, image: np.ndarray) -> tuple[int, int, int]:
+    def place(self, row: int, prepared: np.ndarray) -> tuple[int, int, int]:
         """Append the pixels."""
         offset = self._stream.tell()
-        self._stream.write(image.data)
-        return offset, image.shape[0], image.shape[1]
+        self._stream.write(prepared.data)
+        return offset, prepared.shape[0], prepared.shape[1]
 
     def flush(self) -> None:
         """Return when the pixels are on the disk."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import astuple, dataclass
@@ -25,16 +24,14 @@ from kgcv.data.images import ImageSource, Scaling, read_image
 from kgcv.data.jpeg_tree import JpegTree, JpegWriter
 from kgcv.data.originals import OriginalImages, Originals
 from kgcv.data.packed import PackedImages, PackedWriter
-from kgcv.data.store_job import StoreJob
+from kgcv.data.store_job import fill_store, hold_lock
 from kgcv.data.store_notes import Failure, Journal, StoreNotes
+from kgcv.data.watch import Watch
 from kgcv.errors import DataError, listed
-from kgcv.events import Reporter, StopCheck
 from kgcv.files import hash_json, write_text
 
 STORE_VERSION = 1
 """To be raised whenever the same settings give other pixels or another layout."""
-
-_MAX_THREADS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +97,6 @@ class StoreReport:
     """The store is complete, but for failures that were left out by choice."""
 
 
-def num_threads(workers: int) -> int:
-    """Threads that read images: `workers`, or for 0 one for each core, at most 8."""
-    return workers or min(os.cpu_count() or 1, _MAX_THREADS)
-
-
 def stored_edge(image_size: int, ratio: float) -> int:
     """floor(image_size * ratio) in decimal arithmetic, so that 100 * 1.15 is 115."""
     return int(image_size * Decimal(str(ratio)))
@@ -151,16 +143,14 @@ def open_store(originals: Originals, spec: StoreSpec) -> Store:
     return Store(store, signature, frozenset(failure.id for failure in store.notes.left_out))
 
 
-def ensure_store(
-    originals: Originals, spec: StoreSpec, reporter: Reporter, should_stop: StopCheck, workers: int
-) -> Store:
+def ensure_store(originals: Originals, spec: StoreSpec, watch: Watch) -> Store:
     """Build the store if it is not current, and open it.
 
     Raises:
         DataError: images cannot be read; the text lists them.
         StopRequested: a signal asked for an end.
     """
-    report = build_store(originals, spec, reporter, should_stop, workers)
+    report = build_store(originals, spec, watch)
     if not report.is_final:
         raise unreadable(report.failures, f"{spec.part} images")
     return open_store(originals, spec)
@@ -175,14 +165,7 @@ def unreadable(failures: Sequence[Failure], what: str) -> DataError:
     )
 
 
-def build_store(
-    originals: Originals,
-    spec: StoreSpec,
-    reporter: Reporter,
-    should_stop: StopCheck,
-    workers: int = 0,
-    skip_bad: bool = False,
-) -> StoreReport:
+def build_store(originals: Originals, spec: StoreSpec, watch: Watch, skip_bad: bool = False) -> StoreReport:
     """Make the store unless it is current; goes on where an interrupted run ended.
 
     With unreadable images the store stays unfinished, and the next run tries only those again; with
@@ -194,11 +177,10 @@ def build_store(
     """
     if spec.kind == "none":
         return StoreReport(len(originals.samples), num_built=0, num_small=0, num_bytes=0)
-    job = StoreJob(reporter, should_stop, num_threads(workers))
-    with job.hold_lock(spec.beside("lock")):
+    with hold_lock(spec.beside("lock"), watch):
         store = _find_current(spec, originals.signature(spec.settings))
         if store is None:
-            report = _build(originals, spec, job, skip_bad)
+            report = _build(originals, spec, watch, skip_bad)
         else:
             report = _describe(spec, store.entries, 0, store.notes.left_out, is_final=True)
         if report.is_final:
@@ -214,14 +196,15 @@ def _find_current(spec: StoreSpec, signature: str) -> PackedImages | JpegTree | 
     return store if store.notes.signature == signature else None
 
 
-def _build(originals: Originals, spec: StoreSpec, job: StoreJob, skip_bad: bool) -> StoreReport:
+def _build(originals: Originals, spec: StoreSpec, watch: Watch, skip_bad: bool) -> StoreReport:
     key = hash_json(spec.settings)
     with (
         closing(_open_writer(spec, originals)) as writer,
         closing(Journal(spec.beside("journal"), key, originals.stamps(), writer.resume)) as journal,
     ):
         num_missing = len(journal.missing_rows)
-        failures = job.fill(f"resize {spec.part} to {spec.scaling.edge}", originals.samples, writer, journal)
+        name = f"resize {spec.part} to {spec.scaling.edge}"
+        failures = fill_store(name, originals.samples, writer, journal, watch)
         is_final = skip_bad or not failures
         if is_final:
             _write_list(spec.beside("left_out.csv"), failures)
@@ -230,10 +213,15 @@ def _build(originals: Originals, spec: StoreSpec, job: StoreJob, skip_bad: bool)
 
 
 def _open_writer(spec: StoreSpec, originals: Originals) -> PackedWriter | JpegWriter:
-    read = partial(read_image, channels=spec.channels, scaling=spec.scaling)
+    read = partial(_read_copy, originals.samples.paths, spec.channels, spec.scaling)
     if spec.kind == "packed":
         return PackedWriter(spec.path, spec.channels, read)
     return JpegWriter(spec.path, spec.part, originals.names, spec.channels, read)
+
+
+def _read_copy(paths: Sequence[Path], channels: int, scaling: Scaling, row: int) -> np.ndarray:
+    """The copy of the image of a row, see `read_image`."""
+    return read_image(paths[row], channels, scaling)
 
 
 def _describe(

@@ -1,99 +1,76 @@
-"""The running of a store's making: one process at a time, several threads, stops that lose nothing."""
+"""The running of a store's making: one job at a time, many threads, stops that lose nothing."""
 
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
-
-import numpy as np
+from typing import Any
 
 from kgcv.data.samples import SampleTable
 from kgcv.data.store_notes import Failure, Journal, StoreWriter
+from kgcv.data.watch import Watch
 from kgcv.errors import DataError, StopRequested, printable
-from kgcv.events import Message, Reporter, StopCheck, TaskAdvanced, TaskDone, TaskStarted
+from kgcv.events import Message, TaskAdvanced, TaskDone, TaskStarted
 from kgcv.files import try_lock
 
 LOCK_POLL_SECONDS = 0.1
 """Time between two looks at a lock that another process holds."""
 
-_WINDOW_PER_THREAD = 4  # images a thread may be ahead of the writing, so that memory stays bounded
 
-Result = TypeVar("Result")
+@contextmanager
+def hold_lock(path: Path, watch: Watch) -> Iterator[None]:
+    """Hold the lock file `path`; the system lets go of it when the process ends, however it ends.
+
+    Raises:
+        StopRequested: a signal asked for an end while another process held it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as stream:
+        if not try_lock(stream):
+            watch.reporter.report(Message(f"waiting for another process that makes this store ({path})"))
+            while not try_lock(stream):
+                _check_stop(watch)
+                time.sleep(LOCK_POLL_SECONDS)
+        yield
 
 
-@dataclass(frozen=True, slots=True)
-class StoreJob:
-    """One making of a store, as its caller wants it done."""
+def fill_store(
+    name: str, samples: SampleTable, writer: StoreWriter, journal: Journal, watch: Watch
+) -> tuple[Failure, ...]:
+    """Add the images that the journal misses, in the order of their rows; give those that failed.
 
-    reporter: Reporter
-    should_stop: StopCheck
-    num_threads: int
+    Whatever ends it, what was placed before is in the journal.
 
-    @contextmanager
-    def hold_lock(self, path: Path) -> Iterator[None]:
-        """Hold the lock file `path`; the system lets go of it when the process ends, however it ends.
-
-        Raises:
-            StopRequested: a signal asked for an end while another process held it.
-        """
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a") as stream:
-            if not try_lock(stream):
-                self.reporter.report(Message(f"waiting for another process that makes this store ({path})"))
-                while not try_lock(stream):
-                    self._check_stop()
-                    time.sleep(LOCK_POLL_SECONDS)
-            yield
-
-    def fill(self, name: str, samples: SampleTable, writer: StoreWriter, journal: Journal) -> tuple[Failure, ...]:
-        """Add the images that the journal misses, in the order of their rows; give those that failed.
-
-        Whatever ends it, what was placed before is in the journal.
-
-        Raises:
-            StopRequested: a signal asked for an end.
-        """
-        rows = journal.missing_rows.tolist()
-        self.reporter.report(TaskStarted(name, len(samples), done=len(samples) - len(rows)))
-        failures = []
-        try:
-            for row, image in self._prepare_all(samples, writer, rows):
-                if isinstance(image, Failure):
-                    failures.append(image)
+    Raises:
+        StopRequested: a signal asked for an end.
+    """
+    rows = journal.missing_rows.tolist()
+    watch.reporter.report(TaskStarted(name, len(samples), done=len(samples) - len(rows)))
+    failures = []
+    try:
+        with closing(watch.spread(partial(_prepared, writer.prepare), rows, watch.workers)) as results:
+            for row, prepared in results:
+                if isinstance(prepared, DataError):
+                    failures.append(_failure(samples, row, prepared))
                 else:
-                    journal.add(row, writer.place(row, image))
-                self.reporter.report(TaskAdvanced(1))
+                    journal.add(row, writer.place(row, prepared))
+                watch.reporter.report(TaskAdvanced(1))
                 if journal.is_due():
                     _note_progress(writer, journal)
-                self._check_stop()
-        finally:
-            _note_progress(writer, journal)
-        self.reporter.report(TaskDone(name))
-        return tuple(failures)
+                _check_stop(watch)
+    finally:
+        _note_progress(writer, journal)
+    watch.reporter.report(TaskDone(name))
+    return tuple(failures)
 
-    def _prepare_all(
-        self, samples: SampleTable, writer: StoreWriter, rows: Sequence[int]
-    ) -> Iterator[tuple[int, np.ndarray | Failure]]:
-        def prepare(row: int) -> np.ndarray | Failure:
-            path = samples.paths[row]
-            try:
-                return writer.prepare(row, path)
-            except DataError as error:
-                return Failure(samples.ids[row], str(path), str(error).removeprefix(f"{printable(str(path))}: "))
 
-        with closing(_in_order(prepare, rows, self.num_threads)) as results:
-            yield from results
-
-    def _check_stop(self) -> None:
-        signal_number = self.should_stop()
-        if signal_number is not None:
-            raise StopRequested(signal_number, "resize stopped; run the same command again to go on")
+def _check_stop(watch: Watch) -> None:
+    signal_number = watch.should_stop()
+    if signal_number is not None:
+        raise StopRequested(signal_number, "resize stopped; run the same command again to go on")
 
 
 def _note_progress(writer: StoreWriter, journal: Journal) -> None:
@@ -101,19 +78,14 @@ def _note_progress(writer: StoreWriter, journal: Journal) -> None:
     journal.flush()
 
 
-def _in_order(
-    function: Callable[[int], Result], rows: Sequence[int], threads: int
-) -> Generator[tuple[int, Result], None, None]:
-    """`(row, function(row))` in the order of `rows`, computed a little ahead by `threads` threads."""
-    waiting: deque[tuple[int, Future[Result]]] = deque()
-    with ThreadPoolExecutor(threads) as pool:
-        try:
-            for row in rows:
-                waiting.append((row, pool.submit(function, row)))
-                if len(waiting) == threads * _WINDOW_PER_THREAD:
-                    first, future = waiting.popleft()
-                    yield first, future.result()
-            for later, future in waiting:
-                yield later, future.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+def _prepared(prepare: Callable[[int], Any], row: int) -> Any:
+    """What `prepare` gives for the row, or its error."""
+    try:
+        return prepare(row)
+    except DataError as error:
+        return error
+
+
+def _failure(samples: SampleTable, row: int, error: DataError) -> Failure:
+    path = str(samples.paths[row])
+    return Failure(samples.ids[row], path, str(error).removeprefix(f"{printable(path)}: "))

@@ -52,27 +52,24 @@ class StoreNotes:
         return cls(value["signature"], tuple(Failure(*fields) for fields in value["left_out"]))
 
 
-ReadImage = Callable[[Path], np.ndarray]
-"""Gives the smaller copy of an image file as `(H, W, C)` uint8, or raises DataError."""
+ReadCopy = Callable[[int], np.ndarray]
+"""Gives the smaller copy of the image of a row as `(H, W, C)` uint8, or raises DataError."""
 
 
 class StoreWriter(Protocol):
-    """One way to keep images: several threads prepare them, one places them."""
+    """One way to keep images: many threads prepare them, in other processes too, and one places them."""
+
+    @property
+    def prepare(self) -> Callable[[int], Any]:
+        """Reads the image of a row and does what can be done beside others, or raises DataError; can be pickled."""
+        ...
 
     def resume(self, entries: np.ndarray) -> np.ndarray:
         """Open the unfinished store; tell which of the `(N,)` ENTRY an earlier run really left there."""
         ...
 
-    def prepare(self, row: int, path: Path) -> np.ndarray:
-        """Read image `row` from `path`, and do what can be done beside others; gives `(H, W, C)` uint8.
-
-        Raises:
-            DataError: the image cannot be read.
-        """
-        ...
-
-    def place(self, row: int, image: np.ndarray) -> tuple[int, int, int]:
-        """Add the prepared image; give its entry: place, height and width."""
+    def place(self, row: int, prepared: Any) -> tuple[int, int, int]:
+        """Add the image that `prepare` gave; give its entry: place, height and width."""
         ...
 
     def flush(self) -> None:

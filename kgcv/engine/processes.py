@@ -1,26 +1,53 @@
-"""Several processes that train one model: what they tell each other, over torch's own collectives."""
+"""Several processes that do one thing: what they tell each other, over torch's own collectives."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import islice
 from typing import Any
 
+import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from kgcv.errors import ProcessLostError
+from kgcv.data.watch import Result, in_threads, num_threads
+from kgcv.errors import KgcvError, ProcessLostError
 from kgcv.launch import Launch, read_launch
 
 PATIENCE = timedelta(days=1)
 """How long processes wait for the first one, which may be making stores; one that dies is noticed at once."""
 
+_ROWS_PER_ROUND = 16
+"""Rows that each process computes between two meetings: so many images of each are in the first one's memory."""
+
 # What gloo and NCCL say when the other end of a connection has gone.
 _LOST = ("Connection closed", "Connection reset", "Broken pipe", "remote process exited", "Timed out")
+
+
+@dataclass(frozen=True, slots=True)
+class _Share:
+    """A function that all processes compute, each for its share of the rows."""
+
+    function: Callable[[int], Any]
+    rows: np.ndarray
+    """`(N,)` int64; process r of W has those at r, r + W, r + 2 W, ..."""
+    workers: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """The first process ends with an error that it tells of itself."""
+
+    exit_code: int
+
+
+def _refuse(job: object) -> None:
+    raise TypeError(f"nobody knows how to help with {job}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +73,78 @@ class Processes:
 
     @contextmanager
     def first_alone(self) -> Iterator[None]:
-        """The first process runs the block before the others do, which then find what it made."""
-        if not self.is_first:
-            self.wait()
-        yield
+        """The first process runs the block before the others do, who help and then find what it made."""
         if self.is_first:
-            self.wait()
+            with self.helped():
+                yield
+        else:
+            self.help()
+            yield
+
+    @contextmanager
+    def helped(self) -> Iterator[None]:
+        """The first process runs the block while the others `help`; an error that ends the block ends them, too."""
+        try:
+            yield
+        except KgcvError as error:
+            self.tell(_Failure(error.exit_code))
+            raise
+        self.tell(None)
+
+    def help(self, do: Callable[[Any], None] = _refuse) -> None:
+        """Compute shares of what the first process spreads, and `do` the other jobs it tells of, until it tells None.
+
+        Raises:
+            SystemExit: the first process failed, and has said why.
+        """
+        while (job := self.hear()) is not None:
+            match job:
+                case _Share():
+                    self._compute(job)
+                case _Failure():
+                    raise SystemExit(job.exit_code)
+                case _:
+                    do(job)
+
+    def spread(
+        self, function: Callable[[int], Result], rows: Sequence[int], workers: int
+    ) -> Generator[tuple[int, Result], None, None]:
+        """The `Spread` over all processes that `help`; over this one's threads where it is alone or not the first."""
+        if self.is_alone or not self.is_first:
+            yield from in_threads(function, rows, workers)
+            return
+        share, size = _Share(function, np.array(rows, np.int64), workers), self.launch.world_size
+        self.tell(share)
+        with closing(self._own_results(share)) as own:
+            try:
+                for start in range(0, len(rows), size * _ROWS_PER_ROUND):
+                    results = self._meet(own)
+                    assert results is not None, "none has asked for an end"
+                    for place, row in enumerate(rows[start : start + size * _ROWS_PER_ROUND]):
+                        yield row, results[place % size][place // size]
+            except GeneratorExit:  # whoever wanted the rest does not want it any more
+                self.largest([1])
+                raise
+
+    def _compute(self, share: _Share) -> None:
+        with closing(self._own_results(share)) as own:
+            for _ in range(0, len(share.rows), self.launch.world_size * _ROWS_PER_ROUND):
+                if self._meet(own) is None:
+                    return
+
+    def _own_results(self, share: _Share) -> Generator[tuple[int, Any], None, None]:
+        rows = share.rows[self.launch.rank :: self.launch.world_size].tolist()
+        return in_threads(share.function, rows, num_threads(share.workers, self.launch.local_world_size))
+
+    def _meet(self, own: Iterator[tuple[int, Any]]) -> list[list[Any]] | None:
+        """Give the first process the next results of all, in the order of ranks; None if it wants no more."""
+        ready = [result for _, result in islice(own, _ROWS_PER_ROUND)]
+        (is_over,) = self.largest([0])
+        if is_over:
+            return None
+        found: list[Any] = [None] * self.launch.world_size
+        dist.gather_object(ready, found if self.is_first else None, dst=0)
+        return found
 
     def total(self, values: Tensor) -> Tensor:
         """`values`, on the CPU and of one shape everywhere, summed over all processes, in place."""
@@ -111,5 +204,5 @@ def joined() -> Iterator[Processes]:
     except RuntimeError as error:
         if not any(words in str(error) for words in _LOST):
             raise
-        raise ProcessLostError("another process of this training has gone; the same command again goes on") from error
+        raise ProcessLostError("another of these processes has gone; the same command again goes on") from error
     dist.destroy_process_group()

@@ -14,7 +14,7 @@ from timm.layers import convert_sync_batchnorm
 from torch import Tensor, nn
 
 from kgcv.config.schema import TrainConfig
-from kgcv.data.resize import num_threads
+from kgcv.data.watch import num_threads
 from kgcv.engine.processes import ALONE, Processes
 from kgcv.errors import ConfigError
 from kgcv.model.tabular import TabularModel
@@ -68,7 +68,7 @@ def resolve_runtime(config: TrainConfig, model: nn.Module, processes: Processes 
     gains = has_native_bfloat16(device) and not isinstance(model, TabularModel)
     bfloat16 = config.precision == "bfloat16" or (config.precision == "auto" and gains)
     channels_last = config.channels_last == "yes" or (config.channels_last == "auto" and is_convolutional(model))
-    workers = config.workers or max(1, num_threads(0) // processes.launch.local_world_size)
+    workers = num_threads(config.workers, processes.launch.local_world_size)
     return Runtime(device, bfloat16, channels_last, workers, processes)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kgcv.config.schema import Config
-from kgcv.data.inspection import Watch
+from kgcv.data.watch import Watch
 from kgcv.events import Reporter, StopCheck
 from kgcv.recipes.check_findings import Findings, LabelReport
 from kgcv.recipes.check_images import ImageReport, check_images

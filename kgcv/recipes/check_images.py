@@ -9,9 +9,10 @@ from pathlib import Path
 
 from kgcv.config.schema import Config
 from kgcv.data.images import ImageFacts
-from kgcv.data.inspection import Watch, find_twins, inspect_images
+from kgcv.data.inspection import find_twins, inspect_images
 from kgcv.data.labels import encode_labels
 from kgcv.data.samples import SampleTable, read_test_samples, read_train_samples
+from kgcv.data.watch import Watch
 from kgcv.errors import DataError
 from kgcv.recipes.check_findings import (
     Findings,

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 
 from kgcv.config.schema import Config
-from kgcv.data.inspection import Watch
 from kgcv.data.splits import make_split
 from kgcv.data.tables.columns import numbers_of
 from kgcv.data.tables.encode import Encoding, Vocabulary, encode_rows, fit_encoding
 from kgcv.data.tables.features import FeatureTable, load_features
 from kgcv.data.tables.rows import TableRows, known_answers, needed_columns, table_labels, test_rows, train_rows
+from kgcv.data.watch import Watch
 from kgcv.recipes.check_findings import Findings, LabelReport, Spread, compare_sample, look_at_labels, spread_of
 
 MANY_UNSEEN = 0.05

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kgcv.config.schema import Config
-from kgcv.data.inspection import Watch, remember_twins
+from kgcv.data.inspection import remember_twins
 from kgcv.data.labels import LabelSet, encode_labels
 from kgcv.data.originals import Originals, look_at_originals
 from kgcv.data.resize import stores_folder
 from kgcv.data.samples import SampleTable, read_train_samples
 from kgcv.data.splits import Split, make_split, read_split
+from kgcv.data.watch import Watch
 
 if TYPE_CHECKING:
     from kgcv.data.tables.rows import TableRows

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from kgcv.config.schema import Config, Task
-from kgcv.data.inspection import Watch
 from kgcv.data.splits import Split, read_split, write_split
+from kgcv.data.watch import Watch
 from kgcv.errors import DataError, listed
 from kgcv.recipes.balance import Balance, lacking_classes, measure_balance
 from kgcv.recipes.dataset import split_dataset

@@ -9,6 +9,7 @@ import numpy as np
 from kgcv.config.schema import Config
 from kgcv.data.images import ImageSource
 from kgcv.data.resize import Store, ensure_store, store_spec
+from kgcv.data.watch import Watch
 from kgcv.engine.fold_folder import FoldFolder
 from kgcv.engine.inputs import ImageInputs, Inputs
 from kgcv.engine.plan import StagePlan
@@ -102,8 +103,9 @@ def open_image_feed(
         StopRequested: a signal arrived; finished parts of stores are kept.
     """
     assert dataset.originals is not None, "the data are images"
+    watch = Watch(reporter, should_stop, config.train.workers, runtime.processes.spread)
     stores: dict[int, Store] = {}
     for image_size in dict.fromkeys(stage.image_size for stage in config.stages):
         spec = store_spec(config, "train", image_size)
-        stores[image_size] = ensure_store(dataset.originals, spec, reporter, should_stop, runtime.workers)
+        stores[image_size] = ensure_store(dataset.originals, spec, watch)
     return ImageFeed(config, model, runtime, stores, reporter, should_stop)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kgcv.config.schema import Config
-from kgcv.data.inspection import Watch
+from kgcv.data.watch import Watch
 from kgcv.engine.lr_finder import LrCurve, LrFinder, LrSuggestions, Sweep, suggest
 from kgcv.errors import ConfigError
 from kgcv.events import Reporter, StopCheck

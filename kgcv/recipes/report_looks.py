@@ -12,8 +12,9 @@ import numpy as np
 from kgcv.config.schema import Config
 from kgcv.data.images import Scaling, average_areas, read_image
 from kgcv.data.originals import look_at_originals
-from kgcv.data.resize import num_threads, open_store, store_spec
+from kgcv.data.resize import open_store, store_spec
 from kgcv.data.samples import SampleTable, sample_file
+from kgcv.data.watch import num_threads
 from kgcv.errors import DataError
 
 SIDE = 8

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from kgcv.config.schema import Config
-from kgcv.data.inspection import Watch
 from kgcv.data.tables.columns import column_of, kind_of
 from kgcv.data.tables.rows import TableRows
+from kgcv.data.watch import Watch
 from kgcv.errors import DataError, listed
 from kgcv.events import Silent, never_stop
 from kgcv.recipes.dataset import load_labelled

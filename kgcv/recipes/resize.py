@@ -12,7 +12,9 @@ from kgcv.config.schema import Config
 from kgcv.data.originals import Originals, look_at_originals
 from kgcv.data.resize import StoreReport, StoreSpec, build_store, store_spec, unreadable
 from kgcv.data.samples import read_test_samples, read_train_samples
-from kgcv.events import Message, Reporter, StopCheck
+from kgcv.data.watch import Watch
+from kgcv.errors import ConfigError
+from kgcv.events import Message, Reporter
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +33,7 @@ class StoreResult:
 
 
 def resize(
-    config: Config,
-    reporter: Reporter,
-    should_stop: StopCheck,
-    store: Literal["packed", "jpeg"] | None = None,
-    skip_bad: bool = False,
+    config: Config, watch: Watch, store: Literal["packed", "jpeg"] | None = None, skip_bad: bool = False
 ) -> tuple[StoreResult, ...]:
     """Make a store for every image size of the stages, of training and of test images, unless it is current.
 
@@ -43,27 +41,30 @@ def resize(
 
     Args:
         config: The config; `resize.store: none` needs no stores.
-        reporter: Hears about progress, small originals and images left out.
-        should_stop: Asked between two images.
+        watch: Hears about progress, small originals and images left out; is asked for a stop between two images.
         store: Kind of store instead of `resize.store`.
         skip_bad: Finish stores without the images that cannot be read.
 
     Raises:
+        ConfigError: images are to be left out, and there are no stores.
         DataError: images, labels and ids do not fit together, or a store cannot hold the images.
         StopRequested: a signal asked for an end; the next run goes on from there.
     """
     if store is not None:
         config = replace(config, resize=replace(config.resize, store=store))
     if config.resize.store == "none":
-        reporter.report(Message("resize.store is none: the originals are read each time, there is nothing to make"))
+        if skip_bad:
+            raise ConfigError(["--skip-bad: resize.store is none, and images are left out of stores alone"])
+        text = "resize.store is none: the originals are read each time, there is nothing to make"
+        watch.reporter.report(Message(text))
         return ()
     results = []
     for originals, spec, image_size in _wanted_stores(config):
         start = time.perf_counter()
-        report = build_store(originals, spec, reporter, should_stop, config.train.workers, skip_bad)
+        report = build_store(originals, spec, watch, skip_bad)
         seconds = time.perf_counter() - start
         results.append(StoreResult(spec.part, image_size, spec.scaling.edge, spec.path, seconds, report))
-        _warn(spec, report, reporter)
+        _warn(spec, report, watch.reporter)
     return tuple(results)
 
 

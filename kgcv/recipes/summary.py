@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from kgcv.config.schema import Config
-from kgcv.data.inspection import Watch
+from kgcv.data.watch import Watch
 from kgcv.engine.plan import StagePlan, plan_stage
 from kgcv.errors import ConfigError
 from kgcv.events import Silent, never_stop

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kgcv.config.schema import Config
-from kgcv.data.inspection import Watch
 from kgcv.data.predictions import Predictions, as_predictions, write_predictions
 from kgcv.data.splits import count_folds, write_split
+from kgcv.data.watch import Watch
 from kgcv.engine.fold_folder import FoldFolder
 from kgcv.engine.inference import Predictor
 from kgcv.engine.plan import StagePlan

@@ -11,8 +11,8 @@ from kgcv.data.images import ImageSource
 from kgcv.data.originals import Originals, look_at_originals
 from kgcv.data.resize import ensure_store, store_spec
 from kgcv.data.samples import read_test_samples, read_train_samples
+from kgcv.data.watch import Watch
 from kgcv.engine.inputs import Inputs
-from kgcv.events import Reporter, StopCheck
 from kgcv.model.checkpoint import Geometry
 from kgcv.recipes.trained_model import TrainedModel
 from kgcv.recipes.tta_samples import Opened, Part
@@ -25,8 +25,7 @@ class Images:
     config: Config
     part: Part
     originals: Originals
-    reporter: Reporter
-    should_stop: StopCheck
+    watch: Watch
     _opened: dict[int, Opened] = field(default_factory=dict)
     """By image size."""
 
@@ -49,8 +48,7 @@ class Images:
 
     def _open(self, image_size: int) -> Opened:
         spec = store_spec(self.config, "test" if self.part == "test" else "train", image_size)
-        workers = self.config.train.workers
-        store = ensure_store(self.originals, spec, self.reporter, self.should_stop, workers)
+        store = ensure_store(self.originals, spec, self.watch)
         return Opened(partial(_inputs, store.images), store.signature, store.left_out)
 
 
@@ -58,7 +56,7 @@ def _inputs(source: ImageSource, trained: TrainedModel) -> Inputs:
     return trained.image_inputs(source)
 
 
-def open_images(config: Config, part: Part, reporter: Reporter, should_stop: StopCheck) -> Images:
+def open_images(config: Config, part: Part, watch: Watch) -> Images:
     """The images of a part.
 
     Raises:
@@ -66,4 +64,4 @@ def open_images(config: Config, part: Part, reporter: Reporter, should_stop: Sto
     """
     samples = read_test_samples(config.data) if part == "test" else read_train_samples(config.data, config.split)
     originals = look_at_originals(samples, Path(config.data.root))
-    return Images(config, part, originals, reporter, should_stop)
+    return Images(config, part, originals, watch)

@@ -13,6 +13,7 @@ import numpy as np
 from kgcv.config.schema import AugmentConfig, Config
 from kgcv.data.predictions import Predictions, read_predictions
 from kgcv.data.splits import count_folds, read_split
+from kgcv.data.watch import Watch
 from kgcv.engine.inference import Predictor
 from kgcv.engine.inputs import Inputs
 from kgcv.engine.processes import ALONE, Processes
@@ -230,7 +231,7 @@ def open_part(
     if part == "valid" and config.split.train_on_all:
         instead = "predict the test part alone, images with views that you name: --split test --views flip"
         raise ConfigError([f"{run.path}: was trained on all samples, so nothing validates; {instead}"])
-    source = _open_source(config, part, reporter, should_stop)
+    source = _open_source(config, part, Watch(reporter, should_stop, config.train.workers, processes.spread))
     is_test = part == "test"
     folds = np.full(len(source.ids), -1, dtype=np.int64) if is_test else read_split(run.split_file, source.ids).folds
     return PartSamples(run, config, part, source, folds, reporter, should_stop, processes)
@@ -239,25 +240,28 @@ def open_part(
 def help_predict(run: RunFolder, reporter: Reporter, should_stop: StopCheck, processes: Processes) -> None:
     """Compute this process's share of whatever the first one predicts with `run`, until that has nothing more.
 
-    The first decides, reads what is there and writes; stores are made by it before it tells of a job.
+    The first decides, reads what is there and writes; stores are there before it tells of a job.
     """
     opened: dict[tuple[Part, int], FoldSamples] = {}
-    while (job := processes.hear()) is not None:
+
+    def predict(job: Job) -> None:
         key = job.part, job.fold
         if key not in opened:
             opened.clear()  # one model at a time
             opened[key] = open_part(run, job.part, reporter, should_stop, processes).of_fold(job.fold)
         opened[key].predict(job.views)
 
+    processes.help(predict)
 
-def _open_source(config: Config, part: Part, reporter: Reporter, should_stop: StopCheck) -> Source:
+
+def _open_source(config: Config, part: Part, watch: Watch) -> Source:
     if config.data.kind == "images":
         from kgcv.recipes.tta_images import open_images
 
-        return open_images(config, part, reporter, should_stop)
+        return open_images(config, part, watch)
     from kgcv.recipes.tta_tables import open_rows  # loads pandas
 
-    return open_rows(config, part, reporter, should_stop)
+    return open_rows(config, part, watch)
 
 
 def trained_folds(run: RunFolder, fold: int | None) -> tuple[int, ...]:

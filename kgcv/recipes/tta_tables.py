@@ -10,8 +10,8 @@ import pandas as pd
 from kgcv.config.schema import Config
 from kgcv.data.tables.features import load_features
 from kgcv.data.tables.rows import known_answers, needed_columns, test_rows, train_rows
+from kgcv.data.watch import Watch
 from kgcv.engine.inputs import Inputs
-from kgcv.events import Reporter, StopCheck
 from kgcv.files import hash_json
 from kgcv.model.checkpoint import Geometry
 from kgcv.recipes.trained_model import TrainedModel
@@ -36,14 +36,14 @@ class Rows:
         return trained.table_inputs(self.frame)
 
 
-def open_rows(config: Config, part: Part, reporter: Reporter, should_stop: StopCheck) -> Rows:
+def open_rows(config: Config, part: Part, watch: Watch) -> Rows:
     """The rows of a part; those to predict with the answers that the rules in `rows.predict` give.
 
     Raises:
         DataError: a table, a step or a rule does not fit.
         StopRequested: a signal arrived.
     """
-    table, report = load_features(config, reporter, should_stop, needed_columns(config))
+    table, report = load_features(config, watch.reporter, watch.should_stop, needed_columns(config))
     rows = test_rows(table, config) if part == "test" else train_rows(table, config)
     rules = config.rows.predict if part == "test" else ()
     known = known_answers(rows.frame, rules) if rules else None

@@ -112,15 +112,16 @@ def read_config(root: Path) -> Any:
 
 def measure_resize(root: Path) -> dict[str, float]:
     """Seconds to make the store, and to find it current."""
+    from kgcv.data.watch import Watch
     from kgcv.events import Silent, never_stop
     from kgcv.recipes.resize import resize
 
-    config = read_config(root)
+    config, watch = read_config(root), Watch(Silent(), never_stop)
     shutil.rmtree(root / "cache", ignore_errors=True)
     first = time.perf_counter()
-    results = resize(config, Silent(), never_stop)
+    results = resize(config, watch)
     again = time.perf_counter()
-    resize(config, Silent(), never_stop)
+    resize(config, watch)
     index = results[0].report.num_images * 16 / 1e6
     return {"resize": again - first, "resize again": time.perf_counter() - again, "index": index}
 

@@ -8,9 +8,10 @@ from PIL import Image
 
 from kgcv.data import inspection
 from kgcv.data.images import ImageFacts
-from kgcv.data.inspection import Watch, find_twins, inspect_images, remember_twins
+from kgcv.data.inspection import find_twins, inspect_images, remember_twins
 from kgcv.data.originals import Originals, look_at_originals
 from kgcv.data.samples import SampleTable
+from kgcv.data.watch import Watch
 from kgcv.errors import DataError, StopRequested
 from kgcv.events import Recorder, Silent, TaskAdvanced, TaskDone, TaskStarted, never_stop
 

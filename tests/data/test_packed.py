@@ -74,7 +74,7 @@ def test_nothing_has_the_final_name_before_the_end(tmp_path, images):
     path = tmp_path / "deep" / "train-8.packed"
     writer = PackedWriter(path, 3, read=lambda original: images[0])
     writer.resume(np.zeros(1, ENTRY))
-    writer.place(0, writer.prepare(0, Path("a.jpg")))
+    writer.place(0, writer.prepare(0))
     writer.flush()
     writer.close()
     assert [file.name for file in path.parent.iterdir()] == ["train-8.packed.part"]

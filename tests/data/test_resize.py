@@ -25,12 +25,12 @@ from kgcv.data.resize import (
     StoreSpec,
     build_store,
     ensure_store,
-    num_threads,
     open_store,
     store_spec,
     stored_edge,
 )
 from kgcv.data.samples import SampleTable
+from kgcv.data.watch import Watch
 from kgcv.errors import DataError, StopRequested
 from kgcv.events import Message, Recorder, Silent, TaskAdvanced, TaskDone, TaskStarted, never_stop
 
@@ -83,7 +83,7 @@ def is_current(samples: SampleTable, spec: StoreSpec) -> bool:
 
 
 def build(samples: SampleTable, spec: StoreSpec, **options: bool) -> resize.StoreReport:
-    return build_store(look(samples, spec), spec, Silent(), never_stop, workers=2, **options)
+    return build_store(look(samples, spec), spec, Watch(Silent(), never_stop, 2), **options)
 
 
 def damage(path: Path) -> bytes:
@@ -141,10 +141,6 @@ class TestNames:
         ]
         assert len({other.path for other in others}) == len(others)
 
-    def test_threads(self, monkeypatch):
-        monkeypatch.setattr(os, "cpu_count", lambda: 64)
-        assert [num_threads(workers) for workers in (0, 1, 20)] == [8, 1, 20]
-
 
 class TestPacked:
     def test_images_are_what_read_image_gives(self, samples, spec):
@@ -172,7 +168,7 @@ class TestPacked:
     def test_number_of_threads_plays_no_part(self, samples, spec):
         contents = []
         for workers in (1, 5):
-            build_store(look(samples, spec), spec, Silent(), never_stop, workers)
+            build_store(look(samples, spec), spec, Watch(Silent(), never_stop, workers))
             contents.append(spec.path.read_bytes())
             spec.path.unlink()
         assert contents[0] == contents[1]
@@ -192,7 +188,7 @@ class TestPacked:
 
     def test_progress(self, samples, spec):
         recorder = Recorder()
-        build_store(look(samples, spec), spec, recorder, never_stop)
+        build_store(look(samples, spec), spec, Watch(recorder, never_stop))
         assert recorder.events[0] == TaskStarted("resize train to 20", 12, done=0)
         assert recorder.events[1:-1] == [TaskAdvanced(1)] * 12
         assert recorder.events[-1] == TaskDone("resize train to 20")
@@ -293,7 +289,7 @@ class TestStaleData:
         stamps = [path.stat().st_mtime_ns for path in samples.paths]
         os.utime(samples.paths[0], (1, 1))
         with pytest.raises(StopRequested):
-            build_store(look(samples, jpeg_spec), jpeg_spec, Silent(), StopAfter(5))
+            build_store(look(samples, jpeg_spec), jpeg_spec, Watch(Silent(), StopAfter(5)))
         os.utime(samples.paths[0], ns=(stamps[0], stamps[0]))
         assert not is_current(samples, jpeg_spec)
 
@@ -429,15 +425,15 @@ class TestFailures:
         build(samples, spec, skip_bad=True)
         report = build(samples, spec)
         assert (report.is_final, report.num_built, len(report.failures)) == (True, 0, 1)
-        ensure_store(look(samples, spec), spec, Silent(), never_stop, 1)
+        ensure_store(look(samples, spec), spec, Watch(Silent(), never_stop, 1))
 
     def test_ensure_store_names_what_cannot_be_read(self, samples, spec):
         damage(samples.paths[4])
         with pytest.raises(DataError, match=r"cannot read 1 of the train images: .*04\.jpg \(cannot.*--skip-bad"):
-            ensure_store(look(samples, spec), spec, Silent(), never_stop, 1)
+            ensure_store(look(samples, spec), spec, Watch(Silent(), never_stop, 1))
 
     def test_ensure_store_builds_and_opens(self, samples, spec):
-        assert len(ensure_store(look(samples, spec), spec, Silent(), never_stop, 0).images) == 12
+        assert len(ensure_store(look(samples, spec), spec, Watch(Silent(), never_stop, 0)).images) == 12
 
 
 @pytest.mark.parametrize("kind", ["packed", "jpeg"])
@@ -448,10 +444,10 @@ class TestStops:
 
     def test_a_stop_keeps_what_was_done(self, samples, spec):
         with pytest.raises(StopRequested, match="run the same command again to go on") as stopped:
-            build_store(look(samples, spec), spec, Silent(), StopAfter(5))
+            build_store(look(samples, spec), spec, Watch(Silent(), StopAfter(5)))
         assert stopped.value.exit_code == 143
         recorder = Recorder()
-        report = build_store(look(samples, spec), spec, recorder, never_stop)
+        report = build_store(look(samples, spec), spec, Watch(recorder, never_stop))
         assert recorder.events[0] == TaskStarted("resize train to 20", 12, done=5)
         assert report.num_built == 7
         assert is_current(samples, spec)
@@ -459,39 +455,39 @@ class TestStops:
 
     def test_a_changed_original_starts_over(self, samples, spec):
         with pytest.raises(StopRequested):
-            build_store(look(samples, spec), spec, Silent(), StopAfter(5))
+            build_store(look(samples, spec), spec, Watch(Silent(), StopAfter(5)))
         os.utime(samples.paths[2], (1, 1))
         assert build(samples, spec).num_built == 12
 
     def test_an_original_changed_before_its_turn_does_not(self, samples, spec):
         with pytest.raises(StopRequested):
-            build_store(look(samples, spec), spec, Silent(), StopAfter(5))
+            build_store(look(samples, spec), spec, Watch(Silent(), StopAfter(5)))
         os.utime(samples.paths[9], (1, 1))
         assert build(samples, spec).num_built == 7
 
     def test_a_journal_cut_short_costs_one_image(self, samples, spec):
         with pytest.raises(StopRequested):
-            build_store(look(samples, spec), spec, Silent(), StopAfter(5))
+            build_store(look(samples, spec), spec, Watch(Silent(), StopAfter(5)))
         journal = spec.beside("journal")
         os.truncate(journal, journal.stat().st_size - 1)
         assert build(samples, spec).num_built == 8
 
     def test_a_journal_of_another_version_is_not_used(self, samples, spec, monkeypatch):
         with pytest.raises(StopRequested):
-            build_store(look(samples, spec), spec, Silent(), StopAfter(5))
+            build_store(look(samples, spec), spec, Watch(Silent(), StopAfter(5)))
         monkeypatch.setattr(resize, "STORE_VERSION", 999)
         assert build(samples, spec).num_built == 12
 
     def test_a_journal_without_its_data_is_not_used(self, samples, spec):
         with pytest.raises(StopRequested):
-            build_store(look(samples, spec), spec, Silent(), StopAfter(5))
+            build_store(look(samples, spec), spec, Watch(Silent(), StopAfter(5)))
         for path in spec.folder.rglob("*.part" if spec.kind == "packed" else "*.jpg"):
             path.unlink()
         assert build(samples, spec).num_built == 12
 
     def test_a_shorter_list_does_not_fit_the_journal(self, samples, spec):
         with pytest.raises(StopRequested):
-            build_store(look(samples, spec), spec, Silent(), StopAfter(5))
+            build_store(look(samples, spec), spec, Watch(Silent(), StopAfter(5)))
         assert build(samples.select(np.arange(3)), spec).num_built == 3
 
     def test_a_journal_left_behind_is_cleared(self, samples, spec):
@@ -507,7 +503,7 @@ class TestLock:
         spec.folder.mkdir()
         with spec.beside("lock").open("a") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX)
-            second = threading.Thread(target=build_store, args=(look(samples, spec), spec, recorder, never_stop))
+            second = threading.Thread(target=build_store, args=(look(samples, spec), spec, Watch(recorder, never_stop)))
             second.start()
             while not recorder.events:
                 time.sleep(0.01)
@@ -523,7 +519,7 @@ class TestLock:
         with spec.beside("lock").open("a") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX)
             with pytest.raises(StopRequested):
-                build_store(look(samples, spec), spec, Silent(), StopAfter(2))
+                build_store(look(samples, spec), spec, Watch(Silent(), StopAfter(2)))
 
     def test_several_at_once_make_it_once(self, samples, spec):
         reports = []
@@ -547,7 +543,7 @@ def test_progress_is_noted_before_the_end(samples, spec, monkeypatch):
             )
         )
 
-    build_store(look(samples, spec), spec, Silent(), note_sizes)
+    build_store(look(samples, spec), spec, Watch(Silent(), note_sizes))
     assert [size for size, _pixels in sizes] == [64 + 32 * (row + 1) for row in range(12)]
     entries = PackedImages(spec.path).entries
     assert [size for _journal, size in sizes] == [
@@ -561,19 +557,20 @@ from pathlib import Path
 from kgcv.data import resize, store_notes
 from kgcv.data.originals import look_at_originals
 from kgcv.data.samples import SampleTable
+from kgcv.data.watch import Watch
 from kgcv.events import Silent, never_stop
 
 store_notes.FLUSH_SECONDS = 0.002
 read = resize.read_image
-def read_slowly(path, **options):
+def read_slowly(*arguments):
     time.sleep(0.003)
-    return read(path, **options)
+    return read(*arguments)
 resize.read_image = read_slowly
 root, kind = Path(sys.argv[1]), sys.argv[2]
 paths = sorted((root / "train").rglob("*.*"))
 samples = SampleTable(tuple(path.name for path in paths), tuple(paths))
 spec = resize.StoreSpec(kind, root.parent / sys.argv[3], "train", resize.Scaling(20, enlarge=False), 3, root)
-report = resize.build_store(look_at_originals(samples, root), spec, Silent(), never_stop, 2)
+report = resize.build_store(look_at_originals(samples, root), spec, Watch(Silent(), never_stop, 2))
 print(report.num_built)
 """
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from kgcv.config.schema import Config
-from kgcv.data.inspection import Watch
+from kgcv.data.watch import Watch
 from kgcv.engine.batch_size import MemoryProbe, largest_fitting
 from kgcv.engine.step import Stepper
 from kgcv.errors import CheckpointError, StopRequested

@@ -9,7 +9,7 @@ import pytest
 
 from kgcv.config.schema import Config, DataConfig, ModelConfig, SplitConfig, StageConfig, TrainSourceConfig
 from kgcv.data.csv_table import read_csv_table
-from kgcv.data.inspection import Watch
+from kgcv.data.watch import Watch
 from kgcv.errors import DataError, StopRequested
 from kgcv.events import Recorder, Silent, never_stop
 from kgcv.recipes.folds import FoldsReport, make_folds

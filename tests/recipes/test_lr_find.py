@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from kgcv.config.schema import Config
-from kgcv.data.inspection import Watch
+from kgcv.data.watch import Watch
 from kgcv.engine.lr_finder import LrFinder, Sweep
 from kgcv.engine.optim import set_rates
 from kgcv.errors import ConfigError, StopRequested

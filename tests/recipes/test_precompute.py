@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from kgcv.config.schema import AugmentConfig, Config, StageConfig
-from kgcv.data.inspection import Watch
+from kgcv.data.watch import Watch
 from kgcv.engine.inputs import FeatureInputs
 from kgcv.engine.tta import PLAIN
 from kgcv.errors import StopRequested

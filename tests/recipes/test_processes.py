@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,10 @@ import pytest
 from kgcv.config.load import dump_config
 from kgcv.config.schema import Config
 from kgcv.data.predictions import read_predictions
+from kgcv.data.watch import Watch
+from kgcv.engine.processes import Processes
 from kgcv.events import Recorder, never_stop
+from kgcv.recipes.resize import resize
 from kgcv.recipes.run_folder import RunFolder
 from kgcv.recipes.train import start_run, train
 from kgcv.recipes.tta import TtaRequest, parts_of, predict_parts
@@ -97,6 +101,46 @@ def stop_after(run: RunFolder, epochs: int) -> None:
         train(run, None, recorder, ask)
 
 
+@pytest.mark.parametrize("kind", ["packed", "jpeg"])
+def test_stores_are_made_by_all_processes(still: Config, kind: str, tmp_path: Path) -> None:
+    files = sorted((tmp_path / "data/train").iterdir())
+    files[3].write_bytes(b"no image")
+    done = torchrun(still, "resize", "two.yaml", "--store", kind, "--json")
+    assert done.returncode == 1, done.stderr
+    assert f"cannot read 1 of the images: {files[3].relative_to(tmp_path)}" in done.stderr
+    assert "another process" not in done.stderr
+    left = torchrun(still, "resize", "two.yaml", "--store", kind, "--skip-bad", "--json")
+    assert left.returncode == 0, left.stderr
+    assert [store["num_built"] for store in json.loads(left.stdout)] == [0] * 4, "all but one were there already"
+    both = stores(tmp_path / "cache")
+    shutil.rmtree("cache")
+    kept = Watch(Recorder(), never_stop)
+    resize(still, kept, "packed" if kind == "packed" else "jpeg", skip_bad=True)
+    assert both == stores(tmp_path / "cache")
+    assert len(both) >= 4
+
+
+def stores(folder: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def test_stores_that_training_and_tta_miss_are_spread(
+    still: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spread, spreads = Processes.spread, []
+
+    def noted(self: Processes, function: Callable[[int], object], rows: Sequence[int], workers: int) -> object:
+        spreads.append(len(rows))
+        return spread(self, function, rows, workers)
+
+    monkeypatch.setattr(Processes, "spread", noted)
+    run = train(start_run(still, "run", tmp_path / "run"), None, Recorder(), never_stop).folder
+    train_images, test_images = (len(list(Path("data", part).iterdir())) for part in ("train", "test"))
+    assert spreads == [train_images] * 2, "two sizes"
+    predict_parts(RunFolder(run), ("test",), TtaRequest(), Recorder(), never_stop)
+    assert spreads == [train_images, train_images, test_images]
+
+
 def test_several_processes_need_one_folder(still: Config) -> None:
     done = torchrun(still, "train", "two.yaml")
     assert done.returncode != 0
@@ -105,4 +149,4 @@ def test_several_processes_need_one_folder(still: Config) -> None:
 
 def test_other_commands_are_one_process(still: Config) -> None:
     done = torchrun(still, "config", "check", "two.yaml")
-    assert "config is one process; torchrun is for train and tta" in done.stderr
+    assert "config is one process; torchrun is for resize, train and tta" in done.stderr

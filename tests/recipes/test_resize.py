@@ -19,7 +19,8 @@ from kgcv.config.schema import (
 from kgcv.data.originals import look_at_originals
 from kgcv.data.resize import Store, StoreSpec, open_store, store_spec
 from kgcv.data.samples import read_test_samples, read_train_samples
-from kgcv.errors import DataError, StopRequested
+from kgcv.data.watch import Watch
+from kgcv.errors import ConfigError, DataError, StopRequested
 from kgcv.events import Message, Recorder, Silent, never_stop
 from kgcv.recipes.resize import check_results, resize
 
@@ -44,7 +45,7 @@ def open_samples(samples, spec: StoreSpec) -> Store:
 
 def run(config, **options):
     recorder = Recorder()
-    return resize(config, recorder, never_stop, **options), recorder
+    return resize(config, Watch(recorder, never_stop), **options), recorder
 
 
 def warnings(recorder):
@@ -98,6 +99,11 @@ def test_kind_of_store_can_be_overridden(config):
     assert results[0].report.num_bytes > 0
 
 
+def test_without_stores_nothing_is_left_out(config):
+    with pytest.raises(ConfigError, match=r"--skip-bad: resize.store is none, and images are left out of stores alone"):
+        run(replace(config, resize=replace(config.resize, store="none")), skip_bad=True)
+
+
 def test_store_none_makes_nothing(config):
     results, recorder = run(replace(config, resize=replace(config.resize, store="none")))
     assert results == ()
@@ -129,7 +135,7 @@ def test_skip_bad_leaves_them_out_and_says_so(config, tmp_path):
 
 def test_a_stop_ends_the_recipe(config):
     with pytest.raises(StopRequested) as stopped:
-        resize(config, Silent(), lambda: signal.SIGINT)
+        resize(config, Watch(Silent(), lambda: signal.SIGINT))
     assert stopped.value.exit_code == 130
 
 

@@ -18,7 +18,7 @@ import pytest
 import torch
 
 from kgcv.config.schema import Config
-from kgcv.data.inspection import Watch
+from kgcv.data.watch import Watch
 from kgcv.engine.fold_folder import FoldFolder
 from kgcv.errors import CheckpointError, DataError, StopRequested
 from kgcv.events import EpochDone, Message, Recorder, StepDone, never_stop
@@ -77,7 +77,7 @@ def assert_same(left: object, right: object, where: str = "state") -> None:
 
 def count_questions(config: Config, folder: Path) -> int:
     """How often an undisturbed run asks whether to stop, once its stores are there and identical images are known."""
-    resize(config, Recorder(), never_stop, None)
+    resize(config, Watch(Recorder(), never_stop), None)
     split_dataset(config, Watch(Recorder(), never_stop))
     questions = itertools.count()
 

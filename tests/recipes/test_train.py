@@ -307,13 +307,14 @@ def test_one_training_image_is_too_few(competition: Config, tmp_path: Path) -> N
 def test_images_left_out_of_a_store_are_left_out_of_training(
     competition: Config, tmp_path: Path, change: Change
 ) -> None:
+    from kgcv.data.watch import Watch
     from kgcv.recipes.resize import resize
 
     (tmp_path / "data/train/dark.1.png").write_bytes(b"no image")
     competition = change(competition, train={"batch_size": 5})
     with pytest.raises(DataError, match=r"cannot read 1 of the train images: data/train/dark\.1\.png"):
         run_it(competition, tmp_path / "run")
-    resize(competition, Recorder(), never_stop, None, skip_bad=True)
+    resize(competition, Watch(Recorder(), never_stop), None, skip_bad=True)
     recorder = Recorder()
     result = run_it(competition, tmp_path / "run", recorder)
     steps = [event for event in recorder.events if isinstance(event, StepDone)]

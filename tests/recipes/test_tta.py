@@ -16,6 +16,7 @@ from PIL import Image
 
 from kgcv.config.schema import AugmentConfig, Config, DecisionConfig, SplitConfig, StageConfig
 from kgcv.data.predictions import read_predictions
+from kgcv.data.watch import Watch
 from kgcv.engine.tta import NAMED_VIEWS
 from kgcv.errors import CheckpointError, ConfigError, DataError, StopRequested
 from kgcv.events import Message, Recorder, Silent, TaskAdvanced, TaskStarted, never_stop
@@ -288,7 +289,7 @@ def test_a_bad_test_image_is_named_and_changes_no_other_row(finished: RunFolder,
     (tmp_path / "data/test/3.png").write_bytes(b"no image")
     with pytest.raises(DataError, match=r"data/test/3\.png"):
         tta(finished)
-    resize(finished.read_config(), Recorder(), never_stop, None, skip_bad=True)
+    resize(finished.read_config(), Watch(Recorder(), never_stop), None, skip_bad=True)
     recorder = Recorder()
     result = run_tta(finished, "test", TtaRequest(), recorder, never_stop)
     rest = read_predictions(result.file)

@@ -6,8 +6,8 @@ Guided by coverage: atheris (`pip install '.[stress]'`) keeps each input that re
 further, by turns with libFuzzer's own changes and with those below: bytes changed, lines lost, doubled or swapped,
 values replaced by ones that parsers trip over, pieces of one file put into another. The first inputs are the configs
 of this repository and small CSV files. Only documented errors may come of it: an input that ends in anything but a
-value or a KgcvError, or takes more than a second, is printed and kept beside; exit 1 if there is one. The inputs kept
-are read once more to count the lines that they reach.
+value or a KgcvError, warns, or takes more than a second, is printed and kept beside; exit 1 if there is one. The inputs
+kept are read once more to count the lines that they reach.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 import traceback
+import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -95,10 +96,6 @@ NASTY = (
         "inf",
     ),
 )
-
-TABLE = 'id,label\n0001,cat\n0002,dog\n"a,b",cat\n"two\nlines",dog\n  x  ,cat dog\n'
-SAMPLE = "id,cat,dog\n0001,0.5,0.5\n0002,0.5,0.5\nc,0.5,0.5\n"
-
 
 CONFIG = """data: {root: ., train: {images: train}}
 model: {name: resnet18}
@@ -325,7 +322,8 @@ def outcome_of(read: Reader, file: Path, content: bytes) -> str:
     file.write_bytes(content)
     began = time.process_time()
     try:
-        read(file)
+        with warnings.catch_warnings(action="error"):
+            read(file)
         outcome = "read"
     except KgcvError as error:
         outcome = type(error).__name__

@@ -99,7 +99,8 @@ def _kept(values: np.ndarray | pd.Categorical) -> np.ndarray | pd.Categorical:
 def narrowed(numbers: np.ndarray) -> np.ndarray:
     """`numbers` in the smallest signed integer or float type that holds each of them exactly."""
     if numbers.dtype.kind == "f":
-        single = numbers.astype(np.float32)
+        with np.errstate(over="ignore"):  # too large for it becomes infinite, which is not equal
+            single = numbers.astype(np.float32)
         return single if np.array_equal(single, numbers, equal_nan=True) else numbers
     if numbers.dtype.kind == "b" or not len(numbers):
         return numbers.astype(np.int8)

@@ -42,12 +42,13 @@ def open_packed(folder: Path, edge: int, number: int) -> Any:
     from kgcv.data.originals import look_at_originals
     from kgcv.data.resize import StoreSpec, ensure_store
     from kgcv.data.samples import SampleTable
+    from kgcv.data.watch import Watch
     from kgcv.events import Silent, never_stop
 
     paths = tuple(sorted(copies(folder, edge).rglob("*.jpg")))[:number]
     samples = SampleTable(tuple(path.stem for path in paths), paths)
     spec = StoreSpec("packed", folder / f"store-{number}", "train", Scaling(edge), 3, copies(folder, edge))
-    return ensure_store(look_at_originals(samples, spec.root), spec, Silent(), never_stop, 2).images
+    return ensure_store(look_at_originals(samples, spec.root), spec, Watch(Silent(), never_stop, 2)).images
 
 
 def consume(batches: Iterable[Any], number: int) -> float:

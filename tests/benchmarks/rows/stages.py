@@ -63,6 +63,7 @@ def train_kgcv(folder: Path, **values: object) -> tuple[float, float]:
     import tempfile
 
     from kgcv.config.load import load_config
+    from kgcv.data.watch import Watch
     from kgcv.events import Silent, never_stop
     from kgcv.recipes.resize import resize
     from kgcv.recipes.train import start_run, train
@@ -72,7 +73,7 @@ def train_kgcv(folder: Path, **values: object) -> tuple[float, float]:
         # A cache of its own, or the features of the round before would be found there.
         file.write_text(CONFIG.format(root=folder, cache=Path(name) / "cache", decay=WEIGHT_DECAY, **values))
         config = load_config(file, [])
-        resize(config, Silent(), never_stop)
+        resize(config, Watch(Silent(), never_stop))
         start = time.perf_counter()
         result = train(start_run(config, "run", Path(name) / "run"), None, Silent(), never_stop)
         seconds = time.perf_counter() - start

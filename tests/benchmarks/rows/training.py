@@ -319,12 +319,13 @@ def _store(folder: Path, size: int) -> Any:
     from kgcv.data.originals import look_at_originals
     from kgcv.data.resize import StoreSpec, ensure_store
     from kgcv.data.samples import SampleTable
+    from kgcv.data.watch import Watch
     from kgcv.events import Silent, never_stop
 
     paths = tuple(sorted(photos(folder).rglob("*.jpg")))[: NUM_TTA[size]]
     samples = SampleTable(tuple(path.stem for path in paths), paths)
     spec = StoreSpec("packed", folder / f"store-tta-{size}", "test", Scaling(size), 3, photos(folder))
-    return ensure_store(look_at_originals(samples, spec.root), spec, Silent(), never_stop, 2).images
+    return ensure_store(look_at_originals(samples, spec.root), spec, Watch(Silent(), never_stop, 2)).images
 
 
 def _tta_row(size: int) -> Row:

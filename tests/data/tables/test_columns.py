@@ -71,6 +71,7 @@ def test_equal_texts_become_one_and_are_sorted() -> None:
         ([2**31], "int64"),
         ([0.5, np.nan], "float32"),
         ([0.1], "float64"),
+        ([1e39], "float64"),
         ([2.0**25 + 1], "float64"),
         ([True], "int8"),
         (np.array([], dtype=np.int64), "int8"),
