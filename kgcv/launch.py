@@ -16,6 +16,8 @@ class Launch:
     local_rank: int = 0
     """Number on this machine, from 0: which GPU is its own."""
     local_world_size: int = 1
+    is_restart: bool = False
+    """The launcher gives the command again, after a process died."""
 
     @property
     def is_first(self) -> bool:
@@ -27,5 +29,14 @@ def read_launch() -> Launch:
     """The launch that this process is part of; one of its own where no launcher says otherwise."""
     if "RANK" not in os.environ:
         return Launch()
-    names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
-    return Launch(*(int(os.environ.get(name, default)) for name, default in zip(names, "0101", strict=True)))
+    return Launch(
+        rank=_number("RANK", 0),
+        world_size=_number("WORLD_SIZE", 1),
+        local_rank=_number("LOCAL_RANK", 0),
+        local_world_size=_number("LOCAL_WORLD_SIZE", 1),
+        is_restart=_number("TORCHELASTIC_RESTART_COUNT", 0) > 0,
+    )
+
+
+def _number(name: str, default: int) -> int:
+    return int(os.environ.get(name, str(default)))

@@ -11,7 +11,7 @@ import click
 from kgcv.cli.console import print_result
 from kgcv.cli.lines import format_seconds
 from kgcv.cli.options import config_argument, json_option, progress_option, set_option
-from kgcv.cli.session import helped_by_launch, open_session
+from kgcv.cli.session import helped_session
 
 if TYPE_CHECKING:
     from kgcv.recipes.resize import StoreResult
@@ -53,7 +53,7 @@ def resize(
     from kgcv.recipes.resize import resize as make_stores
 
     config = load_config(config_path, overrides)
-    with open_session(progress) as session, helped_by_launch() as spread:
+    with helped_session(progress) as (session, spread):
         watch = Watch(session.reporter, session.should_stop, config.train.workers, spread)
         results = make_stores(config, watch, store, skip_bad)
     print_result(as_json, [_value(result) for result in results], describe(results))

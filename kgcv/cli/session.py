@@ -22,6 +22,7 @@ from kgcv.launch import read_launch
 
 if TYPE_CHECKING:
     from kgcv.data.watch import Spread
+    from kgcv.engine.processes import Processes
 
 # Ctrl-C, an orderly end, a closed terminal, and the warning that schedulers of clusters send before they kill.
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
@@ -60,22 +61,27 @@ def open_session(progress: str = "auto", log_to: tuple[str, ...] = ()) -> Iterat
 
 
 @contextmanager
-def helped_by_launch() -> Iterator[Spread]:
-    """Only the first process of this launch runs the block; the others compute their shares of it, and end here.
+def joined_session(progress: str, log_to: tuple[str, ...] = ()) -> Iterator[tuple[Session, Processes]]:
+    """A session in each process of this launch, when they have met; until then a signal is not only remembered."""
+    from kgcv.engine.processes import joined
 
-    Gives the way to compute for many rows.
-    """
+    with joined() as processes, open_session(progress, log_to) as session:
+        yield session, processes
+
+
+@contextmanager
+def helped_session(progress: str) -> Iterator[tuple[Session, Spread]]:
+    """A session in the first process of this launch, with the way to share work; the others help, and end here."""
     if read_launch().world_size == 1:
         from kgcv.data.watch import in_threads  # concurrent.futures, which help does without
 
-        yield in_threads
+        with open_session(progress) as session:
+            yield session, in_threads
         return
-    from kgcv.engine.processes import joined  # loads torch, which one process does without
-
-    with joined() as processes:
+    with joined_session(progress) as (session, processes):  # loads torch, which one process does without
         if processes.is_first:
             with processes.helped():
-                yield processes.spread
+                yield session, processes.spread
         else:
             processes.help()
     if not processes.is_first:

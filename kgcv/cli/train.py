@@ -11,9 +11,10 @@ from kgcv.cli.console import print_result
 from kgcv.cli.lines import format_number
 from kgcv.cli.log_to import log_to_option
 from kgcv.cli.options import json_option, offline_option, progress_option, set_option
-from kgcv.cli.session import open_session
+from kgcv.cli.session import joined_session
 from kgcv.cli.text_canvas import text_canvas
 from kgcv.files import read_json_lines
+from kgcv.launch import read_launch
 
 if TYPE_CHECKING:
     from kgcv.recipes.run_folder import RunFolder
@@ -59,16 +60,14 @@ def train(
       kgcv train configs/planet.yaml --log-to tensorboard
       torchrun --nproc-per-node 4 -m kgcv train configs/planet.yaml --run-dir runs/planet-4
     """
-    with open_session(progress, log_to) as session:
-        from kgcv.engine.processes import joined
+    with joined_session(progress, log_to) as (session, processes):
         from kgcv.recipes.train import train as run_training
 
-        with joined() as processes:
-            if not processes.is_alone and run_dir is None and resume is None:
-                raise click.UsageError("several processes need one folder: name it with --run-dir DIR")
-            with processes.first_alone():
-                run = _find_run(config_path, run_dir, resume, overrides)
-            result = run_training(run, fold, session.reporter, session.should_stop, processes)
+        if not processes.is_alone and run_dir is None and resume is None:
+            raise click.UsageError("several processes need one folder: name it with --run-dir DIR")
+        with processes.first_alone():
+            run = _find_run(config_path, run_dir, resume, overrides)
+        result = run_training(run, fold, session.reporter, session.should_stop, processes)
     if processes.is_first:
         print_result(as_json, _as_value(result), _as_text(result))
 
@@ -86,7 +85,8 @@ def _find_run(
         return RunFolder(resume.resolve())
     if config_path is None:
         raise click.UsageError("name a CONFIG to train, or a run to go on with: --resume RUN")
-    return start_run(load_config(config_path, overrides), config_path.stem, run_dir)
+    config = load_config(config_path, overrides)
+    return start_run(config, config_path.stem, run_dir, read_launch().is_restart)
 
 
 def _as_value(result: RunResult) -> dict[str, object]:

@@ -12,7 +12,7 @@ import click
 from kgcv.cli.console import print_result
 from kgcv.cli.lines import format_number
 from kgcv.cli.options import json_option, progress_option, run_argument
-from kgcv.cli.session import Session, open_session
+from kgcv.cli.session import Session, joined_session
 
 if TYPE_CHECKING:
     from kgcv.engine.processes import Processes
@@ -61,22 +61,20 @@ def tta(
     """
     if compare and (split == "test" or views is not None):
         raise click.UsageError("--compare looks at all views of the validation images: leave out --split and --views")
-    with open_session(progress) as session:
-        from kgcv.engine.processes import joined
+    with joined_session(progress) as (session, processes):
         from kgcv.recipes.run_folder import RunFolder
         from kgcv.recipes.tta import TtaRequest
         from kgcv.recipes.tta_samples import help_predict
 
         folder, request = RunFolder(run), TtaRequest(fold, views)
-        with joined() as processes:
-            if not processes.is_first:
-                help_predict(folder, session.reporter, session.should_stop, processes)
-                return
-            if compare:
-                value, text = _compare(folder, fold, session, processes)
-            else:
-                value, text = _predict(folder, split, request, session, processes)
-            processes.tell(None)
+        if not processes.is_first:
+            help_predict(folder, session.reporter, session.should_stop, processes)
+            return
+        if compare:
+            value, text = _compare(folder, fold, session, processes)
+        else:
+            value, text = _predict(folder, split, request, session, processes)
+        processes.tell(None)
     print_result(as_json, value, text)
 
 

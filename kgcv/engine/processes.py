@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +16,8 @@ import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed import Store, TCPStore  # type: ignore[attr-defined]  # are not in its list of exports
+from torch.distributed.rendezvous import rendezvous
 from torch.nn.parallel import DistributedDataParallel
 
 from kgcv.data.watch import Result, in_threads, num_threads
@@ -21,6 +26,9 @@ from kgcv.launch import Launch, read_launch
 
 PATIENCE = timedelta(days=1)
 """How long processes wait for the first one, which may be making stores; one that dies is noticed at once."""
+
+_PORT_KEY = "kgcv/port"
+_RETRY_SECONDS = 1.0
 
 _ROWS_PER_ROUND = 16
 """Rows that each process computes between two meetings: so many images of each are in the first one's memory."""
@@ -118,7 +126,7 @@ class Processes:
         with closing(self._own_results(share)) as own:
             try:
                 for start in range(0, len(rows), size * _ROWS_PER_ROUND):
-                    results = self._meet(own)
+                    results = self._round(own)
                     assert results is not None, "none has asked for an end"
                     for place, row in enumerate(rows[start : start + size * _ROWS_PER_ROUND]):
                         yield row, results[place % size][place // size]
@@ -129,14 +137,14 @@ class Processes:
     def _compute(self, share: _Share) -> None:
         with closing(self._own_results(share)) as own:
             for _ in range(0, len(share.rows), self.launch.world_size * _ROWS_PER_ROUND):
-                if self._meet(own) is None:
+                if self._round(own) is None:
                     return
 
     def _own_results(self, share: _Share) -> Generator[tuple[int, Any], None, None]:
         rows = share.rows[self.launch.rank :: self.launch.world_size].tolist()
         return in_threads(share.function, rows, num_threads(share.workers, self.launch.local_world_size))
 
-    def _meet(self, own: Iterator[tuple[int, Any]]) -> list[list[Any]] | None:
+    def _round(self, own: Iterator[tuple[int, Any]]) -> list[list[Any]] | None:
         """Give the first process the next results of all, in the order of ranks; None if it wants no more."""
         ready = [result for _, result in islice(own, _ROWS_PER_ROUND)]
         (is_over,) = self.largest([0])
@@ -198,7 +206,7 @@ def joined() -> Iterator[Processes]:
     if launch.world_size == 1:
         yield ALONE
         return
-    dist.init_process_group(timeout=PATIENCE)  # gloo for the CPU, and NCCL for GPUs where torch sees some
+    _meet(launch)
     try:
         yield Processes(launch)
     except RuntimeError as error:
@@ -206,3 +214,37 @@ def joined() -> Iterator[Processes]:
             raise
         raise ProcessLostError("another of these processes has gone; the same command again goes on") from error
     dist.destroy_process_group()
+
+
+def _meet(launch: Launch) -> None:
+    """Connect the processes: gloo for the CPU, and NCCL for GPUs where torch sees some."""
+    try:
+        store = _meeting_place(launch)
+        dist.init_process_group(store=store, rank=launch.rank, world_size=launch.world_size, timeout=PATIENCE)
+    except (RuntimeError, ValueError) as error:  # ValueError: the launcher does not say where to meet
+        reason = str(error).splitlines()[0]
+        raise ProcessLostError(f"cannot meet the other processes: {reason}") from error
+
+
+def _meeting_place(launch: Launch) -> Store:
+    """A store of our own, served by the first process.
+
+    That of torchrun outlives `--max-restarts` (torch 2.14), and in it gloo finds the addresses of processes that died.
+    """
+    known, _, _ = next(rendezvous("env://", launch.rank, launch.world_size, timeout=PATIENCE))
+    host = os.environ["MASTER_ADDR"]
+    if launch.is_first:
+        store = TCPStore(host, 0, is_master=True, timeout=PATIENCE)
+        known.set(_PORT_KEY, str(store.port))
+        return store
+    while not _answers(host, port := int(known.get(_PORT_KEY))):  # that of a first process that died
+        time.sleep(_RETRY_SECONDS)
+    return TCPStore(host, port, is_master=False, timeout=PATIENCE)
+
+
+def _answers(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), timeout=_RETRY_SECONDS).close()
+    except OSError:
+        return False
+    return True

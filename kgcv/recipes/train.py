@@ -49,8 +49,10 @@ class RunResult:
     """Over all folds, on the whole set; None while folds are missing, or where nothing validates."""
 
 
-def start_run(config: Config, stem: str, folder: Path | None) -> RunFolder:
+def start_run(config: Config, stem: str, folder: Path | None, is_restart: bool = False) -> RunFolder:
     """A new run folder, or `folder` where it holds an unfinished run of the very same config.
+
+    A finished one will do where a launcher gives the command again: a process may have died after the work was done.
 
     Raises:
         DataError: `folder` holds something else, or a finished run.
@@ -60,7 +62,7 @@ def start_run(config: Config, stem: str, folder: Path | None) -> RunFolder:
         return new_run(config, stem, folder)
     if run.read_config() != config:
         raise DataError(f"{run.path}: holds a run of another config; choose another --run-dir")
-    if _is_finished(run):
+    if _is_finished(run) and not is_restart:
         raise DataError(f"{run.path}: holds a finished run, and a run is never overwritten; choose another --run-dir")
     return run
 

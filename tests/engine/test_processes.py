@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from kgcv.engine.processes import ALONE
+from kgcv.engine.processes import ALONE, joined
+from kgcv.errors import ProcessLostError
 
 pytestmark = pytest.mark.no_cover
 
@@ -31,9 +32,9 @@ def fail_at_5(row):
 """
 
 
-def launch(body: str, folder: Path) -> subprocess.CompletedProcess[str]:
+def launch(body: str, folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     (folder / "job.py").write_text(HEAD + body)
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "3"]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "3", *options]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
     return subprocess.run(
         [*launcher, "job.py"], cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=100
@@ -101,6 +102,32 @@ with joined() as processes, processes.first_alone():
     assert done.returncode != 0
     assert "No space left on device" in done.stderr
     assert done.stdout == ""
+
+
+def test_those_that_a_launcher_starts_again_meet(tmp_path):
+    """The launcher's own store still tells where the dead ones were."""
+    body = """
+restarts = int(os.environ["TORCHELASTIC_RESTART_COUNT"])
+with joined() as processes:
+    assert processes.launch.is_restart == (restarts > 0)
+    processes.wait()
+    if restarts < 3 and processes.launch.rank == restarts:
+        os.kill(os.getpid(), 9)
+    processes.wait()
+    if processes.is_first:
+        print("met after", restarts)
+"""
+    done = launch(body, tmp_path, "--max-restarts", "3")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "met after 3\n"
+
+
+def test_a_launch_without_a_meeting_place_is_one_line(monkeypatch):
+    for name, value in {"RANK": "1", "WORLD_SIZE": "2"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("MASTER_ADDR", raising=False)
+    with pytest.raises(ProcessLostError, match="cannot meet the other processes: .*MASTER_ADDR"), joined():
+        pass
 
 
 def test_alone_it_is_threads():

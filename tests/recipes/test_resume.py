@@ -198,6 +198,8 @@ def test_same_command_again_finishes_an_interrupted_run(
 def test_finished_run_is_never_overwritten(competition: Config, finished: RunFolder) -> None:
     with pytest.raises(DataError, match="holds a finished run, and a run is never overwritten"):
         start_run(competition, "run", finished.path)
+    # A launcher gives the command again when a process dies, be it after the work was done.
+    assert start_run(competition, "run", finished.path, is_restart=True) == finished
 
 
 def test_resuming_a_finished_run_changes_nothing(finished: RunFolder) -> None:
