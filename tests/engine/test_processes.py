@@ -126,7 +126,7 @@ def test_a_launch_without_a_meeting_place_is_one_line(monkeypatch):
     for name, value in {"RANK": "1", "WORLD_SIZE": "2"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("MASTER_ADDR", raising=False)
-    with pytest.raises(ProcessLostError, match="cannot meet the other processes: .*MASTER_ADDR"), joined():
+    with pytest.raises(ProcessLostError, match=r"cannot meet the other processes: .*MASTER_ADDR"), joined():
         pass
 
 
