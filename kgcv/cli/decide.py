@@ -80,3 +80,6 @@ def _scores(result: DecideResult) -> Iterator[str]:
         f"{result.metric}: fixed {format_number(result.fixed)}, tuned in sample {format_number(result.in_sample)}, "
         f"tuned across folds {format_number(result.cross_fitted)}: believe this one"
     )
+    assert result.fixed is not None and result.cross_fitted is not None, "where there are rules, there are scores"
+    if result.rule != "fixed" and result.cross_fitted <= result.fixed:
+        yield "The tuned rule does not hold on other samples: --set decision.thresholds=fixed is as good."

@@ -158,7 +158,7 @@ class FoldSamples:
     def task(self, views: Sequence[AnyView]) -> Iterator[None]:
         """Tell of a job that predicts every sample once a view."""
         name = f"fold {self.fold}, {self.part}: {len(views)} view{'s' if len(views) > 1 else ''}"
-        self.reporter.report(TaskStarted(name, len(self.rows) * len(views), unit=self.unit))
+        self.reporter.report(TaskStarted(name, len(self.rows) * len(views), unit="predictions"))
         yield
         self.reporter.report(TaskDone(name))
 

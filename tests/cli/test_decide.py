@@ -52,10 +52,19 @@ def test_it_shows_every_rule_and_which_score_to_believe(run: Path) -> None:
     ]
     assert [line.split()[0] for line in lines[5:10]] == ["f2", "fixed", "global", "*", "prevalence"]
     assert lines[8].split() == ["*", "per_class", "0.7500", f"{kept['cross_fitted']:.4f}"]
-    assert lines[-1] == (
+    assert lines[-2] == (
         f"f2: fixed {kept['fixed']:.4f}, tuned in sample 0.7500, "
         f"tuned across folds {kept['cross_fitted']:.4f}: believe this one"
     )
+    assert kept["cross_fitted"] < kept["fixed"]
+    assert lines[-1] == "The tuned rule does not hold on other samples: --set decision.thresholds=fixed is as good."
+
+
+def test_a_rule_that_holds_is_not_doubted(run: Path) -> None:
+    result = invoke(run, "--set", "decision.thresholds=global", "--set", "decision.threshold=0.95")
+    kept = json.loads((run / "thresholds.json").read_text())
+    assert kept["cross_fitted"] > kept["fixed"]
+    assert result.stdout.endswith("believe this one\n")
 
 
 def test_one_threshold_is_one_line_and_groups_are_told(run: Path) -> None:

@@ -304,7 +304,7 @@ def test_progress_adds_up(run: RunFolder) -> None:
     run_tta(run, "test", TtaRequest(views="crops"), recorder, never_stop)
     last = max(index for index, event in enumerate(recorder.events) if isinstance(event, TaskStarted))
     advanced = [event.amount for event in recorder.events[last:] if isinstance(event, TaskAdvanced)]
-    assert recorder.events[last] == TaskStarted("fold 0, test: 10 views", 6 * 10)
+    assert recorder.events[last] == TaskStarted("fold 0, test: 10 views", 6 * 10, unit="predictions")
     assert sum(advanced) == 60
 
 

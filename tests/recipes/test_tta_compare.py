@@ -78,7 +78,7 @@ def test_each_view_is_predicted_once_whatever_the_number_of_sets(fresh: RunFolde
     assert sum(passes) == 16 * 20
     assert [len(one.views) for one in result.sets] == [1, 2, 10, 8, 16]
     started = [event for event in recorder.events if isinstance(event, TaskStarted) and "views" in event.name]
-    assert started == [TaskStarted(f"fold {fold}, valid: 16 views", 160) for fold in (0, 1)]
+    assert started == [TaskStarted(f"fold {fold}, valid: 16 views", 160, unit="predictions") for fold in (0, 1)]
     assert sum(event.amount for event in recorder.events if isinstance(event, TaskAdvanced)) >= 320
     assert compare(fresh) == result
     run_tta(fresh, "valid", TtaRequest(views="dihedral"), Recorder(), never_stop)  # from the kept views
