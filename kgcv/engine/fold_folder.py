@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from torch import Tensor
 
 from kgcv.errors import CheckpointError
 from kgcv.events import Message, Reporter
@@ -78,11 +81,11 @@ class FoldFolder:
             self.last_state.unlink(missing_ok=True)
         return state
 
-    def write_best(self, model: Network, card: WeightsCard, scores: dict[str, float]) -> None:
-        """Keep `model` as the best so far."""
+    def write_best(self, weights: Mapping[str, Tensor], card: WeightsCard, scores: dict[str, float]) -> None:
+        """Keep `weights`, a network's `state_dict`, as the best so far."""
         if not self.is_written:
             return
-        save_weights(self.best_weights, model, card)
+        save_weights(self.best_weights, weights, card)
         write_json(self.path / "best.json", {**asdict(card), "scores": scores})
 
     def read_best_scores(self) -> dict[str, float]:
@@ -95,4 +98,4 @@ class FoldFolder:
         """Keep `model` as the weights at the end of its stage."""
         if not self.is_written:
             return
-        save_weights(self.path / f"stage{card.stage}.safetensors", model, card)
+        save_weights(self.path / f"stage{card.stage}.safetensors", model.state_dict(), card)

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from kgcv.config.schema import TrainConfig
+from kgcv.engine.best_weights import BestWeights
 from kgcv.engine.device_memory import explained_memory
 from kgcv.engine.fold_folder import FoldFolder
 from kgcv.engine.inference import Predictor
@@ -73,9 +74,11 @@ class Trainer:
     saved_optimizer: dict[str, Any] | None = None
     """Optimizer state read from a checkpoint, or left by the stage before."""
     steps: StepLog = field(init=False)
+    best: BestWeights = field(init=False)
 
     def __post_init__(self) -> None:
         self.steps = StepLog(self.reporter, self.runtime.processes)
+        self.best = BestWeights(self.folder)
         self.runtime.place_model(self.model)
         if self.config.ema_decay > 0 and self.ema is None:
             # Warm-up lets the average follow closely at first: 1 - (1 + step)^(-2/3), up to ema_decay.
@@ -112,7 +115,7 @@ class Trainer:
         doing = f"in stage {plan.index + 1}/{plan.num_stages}"
         if plan.image_size is not None:
             doing += f" at {plan.image_size} px"
-        with preserved_generators(), explained_memory(doing, self.runtime.device, plan.batch_size):
+        with preserved_generators(), explained_memory(doing, self.runtime.device, plan.batch_size), self.best.at_last():
             while self.progress.epoch < plan.num_epochs and not self._is_stale():
                 started, seen_before = time.perf_counter(), self.progress.num_images
                 self._run_epoch(plan, stepper)
@@ -219,7 +222,7 @@ class Trainer:
         progress.record(event, plan.image_size)
         if is_best:
             card = self._card(plan, event.epoch, scores.get(self.metrics[0].name))
-            self.folder.write_best(self.model_in_use, card, scores)
+            self.best.keep(self.model_in_use, card, scores)
         progress.end_epoch()
         if self.saving.is_cheap():
             self.save()
@@ -278,7 +281,7 @@ class Trainer:
         self.reporter.report(StageDone(plan.index, self.folder.path))
 
     def save(self) -> None:
-        """Write the state from which `restore` goes on, and the metrics so far."""
+        """Write the best weights, the state from which `restore` goes on, and the metrics so far."""
         state = {
             "progress": self.progress.as_dict(),
             "model": self.model.state_dict(),
@@ -287,6 +290,7 @@ class Trainer:
             "class_names": list(self.samples.class_names),
         }
         with self.saving.measured():
+            self.best.write()
             self.folder.write_state(state, self.progress.history)
 
     def restore(self, state: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -51,9 +52,9 @@ class WeightsCard:
     """On the validation samples; None where there were none."""
 
 
-def save_weights(path: Path, model: Network, card: WeightsCard) -> None:
-    """Write the weights of `model` and their card to a `.safetensors` file."""
-    tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+def save_weights(path: Path, weights: Mapping[str, Tensor], card: WeightsCard) -> None:
+    """Write the weights of a network, its `state_dict`, and their card to a `.safetensors` file."""
+    tensors = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
     # One entry alone, for safetensors writes several in any order, and equal weights are to be equal files.
     notes = json.dumps({"format": FORMAT, "sha256": _hash_tensors(tensors), **asdict(card)})
     save_tensors(path, tensors, {"kgcv": notes})

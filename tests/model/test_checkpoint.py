@@ -36,7 +36,7 @@ def model_of(num_outputs: int = 2, seed: int = 1) -> VisionModel:
 @pytest.fixture
 def weights(tmp_path):
     path = tmp_path / "fold0" / "best.safetensors"
-    save_weights(path, model_of(), CARD)
+    save_weights(path, model_of().state_dict(), CARD)
     return path
 
 
@@ -56,7 +56,7 @@ def test_weights_and_buffers_come_back_to_the_bit(weights):
 
 
 def test_weights_in_channels_last_are_stored_alike(tmp_path, weights):
-    save_weights(tmp_path / "b.safetensors", model_of().to(memory_format=torch.channels_last), CARD)
+    save_weights(tmp_path / "b.safetensors", model_of().to(memory_format=torch.channels_last).state_dict(), CARD)
     first, second = load_file(weights), load_file(tmp_path / "b.safetensors")
     assert all(torch.equal(first[name], second[name]) for name in first)
 
@@ -80,7 +80,7 @@ def test_a_failed_write_leaves_the_older_file_and_no_other(tmp_path, monkeypatch
     monkeypatch.setattr(torch, "save", fail)
     with pytest.raises(OSError, match="disk full"):
         if writer == "weights":
-            save_weights(path, model_of(), CARD)
+            save_weights(path, model_of().state_dict(), CARD)
         else:
             save_state(path, {})
     assert names_in(tmp_path) == ["file"]
@@ -96,7 +96,7 @@ def test_a_file_that_may_not_grow_is_the_systems_error_in_nobodys_words(tmp_path
     try:
         with pytest.raises(OSError, match="File too large") as caught:
             if writer == "weights":
-                save_weights(path, model_of(), CARD)
+                save_weights(path, model_of().state_dict(), CARD)
             else:
                 save_state(path, {"a": torch.zeros(100_000)})
     finally:

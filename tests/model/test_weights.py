@@ -46,7 +46,7 @@ def write_run(folder: Path, model: VisionModel, num_classes: int) -> Path:
     """A run folder that has nothing but its best weights."""
     names = tuple(f"class {number}" for number in range(num_classes))
     card = WeightsCard("single", names, Geometry(64, 83, 3), 0, 0, "accuracy", 0.5)
-    save_weights(folder / "fold0" / "best.safetensors", model, card)
+    save_weights(folder / "fold0" / "best.safetensors", model.state_dict(), card)
     return folder
 
 

@@ -39,7 +39,7 @@ def untrained(finished: RunFolder) -> Untrained:
         geometry = Geometry(image_size, image_size, 3)
         network = build_model(model, 2, number_from(1, Purpose.INIT))
         whole = WeightsCard(**{**values, "geometry": geometry, "score": None, **card})  # type: ignore[arg-type]
-        save_weights(finished.fold(0).best_weights, network, whole)
+        save_weights(finished.fold(0).best_weights, network.state_dict(), whole)
         return finished
 
     return build
