@@ -8,10 +8,7 @@ Exit code 1 if a secret was shown, a wrong file had its final name, a fault ende
 repair. Full disks need the right to mount one, and are left out without it.
 """
 
-import argparse
-import importlib.util
 import io
-import os
 import random
 import re
 import subprocess
@@ -27,7 +24,8 @@ from typing import Any
 
 import py7zr
 
-HERE = Path(__file__).resolve()
+from tests.stress.kaggle_cases import run_cases, run_worker
+
 SLUG = "leaf-disease"
 SECRET = re.compile("5ecre7|5tale|Basic |Bearer ")
 API = (
@@ -196,20 +194,8 @@ def work(arguments: list[str]) -> None:
     main(["download", *arguments])
 
 
-def load_loopback() -> Any:
-    place = HERE.parents[1] / "kaggle" / "loopback.py"
-    spec = importlib.util.spec_from_file_location("loopback_kaggle", place)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 def run(place: Path, arguments: tuple[str, ...], environ: dict[str, str]) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, str(HERE), "--worker", *arguments, "-o", "data", "--progress", "plain"]
-    environ = {**os.environ, **environ, "OMP_NUM_THREADS": "1", "VERBOSE": "1"}
-    return subprocess.run(command, cwd=place, env=environ, capture_output=True, text=True, check=False, timeout=120)
+    return run_worker("tests.stress.download_faults", [*arguments, "-o", "data", "--progress", "plain"], place, environ)
 
 
 def wanted(files: dict[str, bytes], arguments: tuple[str, ...], place: Path) -> dict[str, bytes]:
@@ -294,19 +280,5 @@ def judge(
     return wrong
 
 
-def main() -> None:
-    if sys.argv[1:2] == ["--worker"]:
-        return work(sys.argv[2:])
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="", help="cases whose name holds these words")
-    only = parser.parse_args().only
-    loopback = load_loopback()
-    print(f"{'fault':<48} {'exit':>4} {'there':>6} {'after':>5}")
-    outcomes = [try_out(case, loopback) for case in cases() if only in case.name]
-    wrong = sum(map(bool, outcomes))
-    print(f"{len(outcomes)} cases, {wrong} of them wrong")
-    sys.exit(int(wrong > 0))
-
-
 if __name__ == "__main__":
-    main()
+    run_cases(__doc__, f"{'fault':<48} {'exit':>4} {'there':>6} {'after':>5}", cases(), try_out, work)

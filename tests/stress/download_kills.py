@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import importlib.util
 import io
 import json
 import os
@@ -32,6 +31,8 @@ from pathlib import Path
 from typing import Any
 
 import py7zr
+
+from tests.stress.kaggle_cases import load_loopback
 
 SLUG = "leaf-disease"
 _STEP = 1 << 18
@@ -53,17 +54,6 @@ class Outcome:
     seconds: float = 0.0
     """Of the process that was not killed."""
     faults: list[str] = field(default_factory=list)
-
-
-def load_loopback() -> Any:
-    """The module of the stand-in for Kaggle."""
-    path = Path(__file__).parents[1] / "kaggle" / "loopback.py"
-    spec = importlib.util.spec_from_file_location("loopback_kaggle", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def make_files(megabytes: int) -> tuple[dict[str, bytes], dict[str, str]]:

@@ -8,10 +8,7 @@ command after the fault is gone. Below it stands the message. Exit code 1 if a f
 is missing from the ledger, a secret was shown, or a fault ended as a bug.
 """
 
-import argparse
-import importlib.util
 import json
-import os
 import re
 import subprocess
 import sys
@@ -24,7 +21,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from unittest.mock import patch
 
-HERE = Path(__file__).resolve()
+from tests.stress.kaggle_cases import run_cases, run_worker
+
 SLUG = "leaf-disease"
 SECRET = re.compile("5ecre7|5tale|blob-up|Basic |Bearer ")
 
@@ -113,20 +111,10 @@ def work(arguments: list[str]) -> None:
         main(["submit", *arguments])
 
 
-def load_loopback() -> Any:
-    place = HERE.parents[1] / "kaggle" / "loopback.py"
-    spec = importlib.util.spec_from_file_location("loopback_kaggle", place)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 def run(folder: Path, environ: dict[str, str]) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, str(HERE), "--worker", "mine.csv", "-c", SLUG, "--wait", "--progress", "plain"]
-    environ = {**os.environ, **environ, "OMP_NUM_THREADS": "1", "VERBOSE": "1"}
-    return subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, check=False, timeout=120)
+    return run_worker(
+        "tests.stress.submit_faults", ["mine.csv", "-c", SLUG, "--wait", "--progress", "plain"], folder, environ
+    )
 
 
 def show(case: Case, loopback: Any) -> list[str]:
@@ -170,19 +158,5 @@ def judge(code: int, kaggle: Any, ledger: list[dict[str, Any]], shown: str) -> l
     return wrong
 
 
-def main() -> None:
-    if sys.argv[1:2] == ["--worker"]:
-        return work(sys.argv[2:])
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="", help="cases whose name holds these words")
-    only = parser.parse_args().only
-    loopback = load_loopback()
-    print(f"{'fault':<46} {'exit':>4} {'at Kaggle':>9}  {'ledger':<10} {'after':>5}")
-    outcomes = [show(case, loopback) for case in cases() if only in case.name]
-    wrong = sum(map(bool, outcomes))
-    print(f"{len(outcomes)} cases, {wrong} of them wrong")
-    sys.exit(int(wrong > 0))
-
-
 if __name__ == "__main__":
-    main()
+    run_cases(__doc__, f"{'fault':<46} {'exit':>4} {'at Kaggle':>9}  {'ledger':<10} {'after':>5}", cases(), show, work)

@@ -9,7 +9,6 @@ exactly once, and every submission in the ledger exactly once.
 """
 
 import argparse
-import importlib.util
 import json
 import os
 import random
@@ -21,7 +20,8 @@ from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-HERE = Path(__file__).resolve()
+from tests.stress.kaggle_cases import ROOT, load_loopback
+
 SLUG = "leaf-disease"
 
 SPEED = 50
@@ -89,19 +89,9 @@ def work(folder: Path, seed: int) -> None:
             files.append(file)
 
 
-def load_loopback():
-    place = HERE.parents[1] / "kaggle" / "loopback.py"
-    spec = importlib.util.spec_from_file_location("loopback_kaggle", place)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 def start(folder: Path, environment: dict[str, str], seed: int) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, str(HERE), "--worker", str(folder), "--seed", str(seed)]
-    return subprocess.Popen(command, env={**os.environ, **environment, "OMP_NUM_THREADS": "1"})
+    command = [sys.executable, "-m", "tests.stress.submit_storm", "--worker", str(folder), "--seed", str(seed)]
+    return subprocess.Popen(command, env={**os.environ, **environment, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)})
 
 
 def storm(folder: Path, num_files: int, num_kills: int, seed: int) -> int:
