@@ -63,7 +63,7 @@ def open_session(progress: str = "auto", log_to: tuple[str, ...] = ()) -> Iterat
 @contextmanager
 def joined_session(progress: str, log_to: tuple[str, ...] = ()) -> Iterator[tuple[Session, Processes]]:
     """A session in each process of this launch, when they have met; until then a signal is not only remembered."""
-    from kgcv.engine.processes import joined
+    from kgcv.engine.meeting import joined
 
     with joined() as processes, open_session(progress, log_to) as session:
         yield session, processes

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from kgcv.engine.processes import ALONE, joined
+from kgcv.engine.meeting import joined
+from kgcv.engine.processes import ALONE
 from kgcv.errors import ProcessLostError
 
 pytestmark = pytest.mark.no_cover
@@ -19,7 +20,7 @@ HEAD = """
 import json, os, sys
 from contextlib import closing
 from itertools import islice
-from kgcv.engine.processes import joined
+from kgcv.engine.meeting import joined
 from kgcv.errors import ConfigError, StopRequested
 
 def who(row):
