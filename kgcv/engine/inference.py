@@ -58,23 +58,25 @@ class Predictor:
         processes = self.runtime.processes
         total = np.zeros((len(rows), self.objective.num_classes), dtype=np.float32)
         mine = slice(processes.launch.rank, None, processes.launch.world_size)
+        num_batches = len(split_rows(rows[:: processes.launch.world_size], self.batch_size))  # of the first, the most
         with explained_memory("while predicting", self.runtime.device, self.batch_size):
             for group in group_by_squares(views):
                 chosen = [views[index] for index in group], [weights[index] for index in group]
-                self._add_group(total[mine], rows[mine], *chosen)
+                num_done = self._add_group(total[mine], rows[mine], *chosen)
+                for _ in range(num_done, num_batches):
+                    self._check_stop()  # with those that have one more
         processes.total(torch.from_numpy(total))  # each has its own rows, and zeros elsewhere
         return total
 
     def _add_group(
         self, total: np.ndarray, rows: np.ndarray, views: Sequence[AnyView], weights: Sequence[float]
-    ) -> None:
+    ) -> int:
+        """Add the values of views that share their squares; the number of batches."""
         pieces = split_rows(rows, self.batch_size)
         requests = (BatchRequest(piece, views[0].changes(piece).offsets) for piece in pieces)
         start = 0
         for piece, batch in zip(pieces, self.inputs.read(requests), strict=True):
-            # One of several may not leave while the others wait for its rows.
-            if self.runtime.processes.is_alone and (signal := self.should_stop()) is not None:
-                raise StopRequested(signal, "stopped while predicting; what was finished before is kept")
+            self._check_stop()
             for view, weight in zip(views, weights, strict=True):
                 ready = self.inputs.ready(batch, view.changes(piece))
                 with self.runtime.autocast():
@@ -82,3 +84,10 @@ class Predictor:
                 total[start : start + len(piece)] += weight * self.objective.values(logits).cpu().numpy()
                 self.reporter.report(TaskAdvanced(len(piece)))
             start += len(piece)
+        return len(pieces)
+
+    def _check_stop(self) -> None:
+        """One of several processes may not leave while the others wait for its rows: they leave together."""
+        (signal,) = self.runtime.processes.largest([self.should_stop() or 0])
+        if signal:
+            raise StopRequested(signal, "stopped while predicting; what was finished before is kept")

@@ -131,5 +131,45 @@ def test_a_launch_without_a_meeting_place_is_one_line(monkeypatch):
         pass
 
 
+def test_who_predicts_together_stops_together(tmp_path):
+    """Seven rows in batches of one are three, two and two; the last process hears of a signal at its n-th look."""
+    body = """
+import numpy as np
+import torch
+from kgcv.config.schema import ModelConfig
+from kgcv.engine.inference import Predictor
+from kgcv.engine.inputs import ImageInputs
+from kgcv.engine.runtime import Runtime
+from kgcv.model.heads import Objective
+from kgcv.model.vision import Normalization, build_model
+
+class Noise:
+    def __len__(self):
+        return 7
+    def read(self, row):
+        return np.random.default_rng(row).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+
+with joined() as processes:
+    runtime = Runtime(torch.device("cpu"), False, False, 1, processes)
+    model = build_model(ModelConfig(name="test_resnet", pretrained=False), 2, seed=1)
+    inputs = ImageInputs(Noise(), 16, 16, Normalization((0.5,) * 3, (0.25,) * 3), runtime)
+    found = []
+    for stops_at in (2, 3, 99):
+        looks = []
+        def ask():
+            looks.append(1)
+            return 15 if processes.launch.rank == 2 and len(looks) == stops_at else None
+        predictor = Predictor(model, Objective("single", 2), inputs, 1, runtime, should_stop=ask)
+        try:
+            found.append(f"{len(predictor.predict(np.arange(7)))} rows after {len(looks)} looks")
+        except StopRequested as stop:
+            found.append(f"{stop.exit_code} after {len(looks)} looks")
+    os.write(1, (json.dumps(found) + "\\n").encode())
+"""
+    done = launch(body, tmp_path)
+    expected = ["143 after 2 looks", "143 after 3 looks", "7 rows after 3 looks"]
+    assert [json.loads(line) for line in done.stdout.splitlines()] == [expected] * 3, done.stderr
+
+
 def test_alone_it_is_threads():
     assert list(ALONE.spread(abs, [-3, 2], 2)) == [(-3, 3), (2, 2)]

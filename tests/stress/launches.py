@@ -1,7 +1,7 @@
 """Kills, stops and restarts what torchrun has launched, and compares what comes of it with one process's work.
 
-    python -m tests.stress.launches [kill-resize kill-train kill-tta stop-train stop-resize restart nodes lost-node]
-                                    [--tries 10]
+    python -m tests.stress.launches [kill-resize kill-train kill-tta stop-train stop-resize stop-tta restart nodes
+                                     lost-node] [--tries 10]
 
 Every try begins in a folder that is as it was. `kill-*`: one of two processes gets a SIGKILL at a random moment; the
 other must end within a minute, and the command is given again, to two processes or to one. `stop-*`: all processes and
@@ -311,6 +311,7 @@ CASES: dict[str, tuple[str, Attempt]] = {
     "kill-tta": (TTA, kill_one),
     "stop-train": (TRAIN, stop_all),
     "stop-resize": (RESIZE, stop_all),
+    "stop-tta": (TTA, stop_all),
     "restart": (TRAIN, restart),
     "nodes": (TRAIN, two_nodes),
     "lost-node": (TRAIN, lost_node),
