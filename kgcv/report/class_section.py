@@ -8,9 +8,10 @@ import numpy as np
 
 from kgcv.recipes.report_classes import ClassReport, report_classes
 from kgcv.recipes.report_data import ReportData
+from kgcv.report.class_parts import balance_painter, worst_first
 from kgcv.report.confusion_picture import confusion_pictures
-from kgcv.report.figures import COLORS, bar_height, draw_axes, label_dots, plain_log_ticks
-from kgcv.report.page import Block, Folded, Picture, Section, Table
+from kgcv.report.figures import COLORS, bar_height, draw_axes
+from kgcv.report.page import Block, Picture, Section, Table
 from kgcv.report.reliability_picture import reliability_picture, reliability_text
 from kgcv.report.wording import format_defined, format_share, shorten
 from kgcv.scoring.class_scores import largest_confusions
@@ -75,10 +76,7 @@ def _class_tables(found: ClassReport, basis: str) -> list[Block]:
     ]
     header = ("class", "precision", "recall", "F1", "samples", "given", "log loss")
     told = f"lowest F1 first; given: samples given this class; log loss: over the samples of the class. On {basis}"
-    if len(rows) <= _MAX_ROWS:
-        return [Table(header, tuple(rows), f"Scores by class, {told}")]
-    worst = Table(header, tuple(rows[:_MAX_ROWS]), f"The {_MAX_ROWS} classes with the lowest F1; {told}")
-    return [worst, Folded(f"All {len(rows)} classes", (Table(header, tuple(rows), f"Scores by class, {told}"),))]
+    return worst_first(header, rows, ("class", "classes", "F1"), told, _MAX_ROWS)
 
 
 def _balance_picture(found: ClassReport, labelled: np.ndarray, basis: str) -> Picture:
@@ -87,17 +85,10 @@ def _balance_picture(found: ClassReport, labelled: np.ndarray, basis: str) -> Pi
     order = np.argsort(-np.nan_to_num(errors, nan=-1), kind="stable")[:_MAX_LABELS]
     worst = [int(at) for at in order if errors[at] > 0]
 
-    def paint(axes: Axes) -> None:
-        axes.scatter(labelled, errors, color=COLORS[0], s=22)
-        axes.set(xlabel="labelled samples of the class", ylabel="share missed (1 - recall)")
-        if labelled.min() > 0 and labelled.max() > 20 * labelled.min():
-            plain_log_ticks(axes, "x")
-        axes.margins(x=0.1, y=0.1)
-        label_dots(axes, [(labelled[at], errors[at]) for at in worst], [names[at] for at in worst])
-
     told = ", ".join(f"{names[at]} {errors[at]:.2f} of {labelled[at]}" for at in worst)
+    words = "labelled samples of the class", "share missed (1 - recall)"
     return draw_axes(
-        paint,
+        balance_painter(labelled, errors, names, worst, words),
         f"Share of samples missed by number of labelled samples, a dot a class. Most missed: {told or 'none'}.",
         "Balance and errors: all labelled samples of each class, training ones too, and the share missed on "
         f"{basis}; names of classes missed most.",

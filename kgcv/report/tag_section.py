@@ -8,8 +8,9 @@ import numpy as np
 
 from kgcv.recipes.report_data import ReportData
 from kgcv.recipes.report_tags import TagReport, report_tags
-from kgcv.report.figures import COLORS, FAINT, HEIGHT, WIDTH, draw, draw_axes, label_dots, plain_log_ticks
-from kgcv.report.page import Block, Folded, Picture, Section, Table, Text
+from kgcv.report.class_parts import balance_painter, worst_first
+from kgcv.report.figures import COLORS, FAINT, HEIGHT, WIDTH, draw, draw_axes
+from kgcv.report.page import Block, Picture, Section, Table, Text
 from kgcv.report.reliability_picture import reliability_picture, reliability_text
 from kgcv.report.wording import format_defined, format_share, shorten
 from kgcv.scoring.class_scores import largest_confusions
@@ -105,17 +106,10 @@ def _balance_picture(found: TagReport, labelled: np.ndarray, basis: str) -> Pict
     order = np.argsort(np.nan_to_num(scores, nan=2), kind="stable")
     worst = [int(at) for at in order[:_MAX_LABELS] if not np.isnan(scores[at])]
 
-    def paint(axes: Axes) -> None:
-        axes.scatter(labelled, scores, color=COLORS[0], s=22)
-        axes.set(xlabel="labelled samples with the tag", ylabel=f"F{found.beta:g}")
-        if labelled.min() > 0 and labelled.max() > 20 * labelled.min():
-            plain_log_ticks(axes, "x")
-        axes.margins(x=0.1, y=0.1)
-        label_dots(axes, [(labelled[at], scores[at]) for at in worst], [names[at] for at in worst])
-
     told = ", ".join(f"{names[at]} {scores[at]:.2f} with {labelled[at]}" for at in worst)
+    words = "labelled samples with the tag", f"F{found.beta:g}"
     return draw_axes(
-        paint,
+        balance_painter(labelled, scores, names, worst, words),
         f"F{found.beta:g} by number of labelled samples, a dot a tag. Lowest: {told}.",
         f"Balance and errors: all labelled samples with the tag, training ones too, and F{found.beta:g} on {basis}; "
         "names of tags with the lowest.",
@@ -170,10 +164,7 @@ def _tag_tables(found: TagReport, basis: str) -> list[Block]:
     told = (
         f"lowest F{found.beta:g} first; given: samples given the tag; average precision needs no threshold. On {basis}"
     )
-    if len(rows) <= _MAX_ROWS:
-        return [Table(header, tuple(rows), f"Scores by tag, {told}")]
-    worst = Table(header, tuple(rows[:_MAX_ROWS]), f"The {_MAX_ROWS} tags with the lowest F{found.beta:g}; {told}")
-    return [worst, Folded(f"All {len(rows)} tags", (Table(header, tuple(rows), f"Scores by tag, {told}"),))]
+    return worst_first(header, rows, ("tag", "tags", f"F{found.beta:g}"), told, _MAX_ROWS)
 
 
 def _pair_table(found: TagReport, basis: str) -> Table:
