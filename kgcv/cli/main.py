@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
+import gc
 import sys
 from contextlib import suppress
 from datetime import datetime
@@ -136,6 +138,8 @@ def main(context: click.Context) -> None:
     by signal n, after saving (Ctrl-C 130, SIGTERM 143, SIGHUP 129, SIGUSR1 138).
     """
     open_missing_streams()
+    # Else Python, before it ends, looks through all objects of torch and timm for cycles: 0.9 of 1.0 s, measured.
+    atexit.register(gc.freeze)
     if read_launch().world_size > 1 and context.invoked_subcommand not in ("resize", "train", "tta"):
         raise click.UsageError(f"{context.invoked_subcommand} is one process; torchrun is for resize, train and tta")
 

@@ -44,7 +44,7 @@ def inspect_images(paths: Sequence[Path], channels: int, watch: Watch) -> list[I
         except DataError as error:
             return error
 
-    return _map_files("reading", inspect, paths, watch)
+    return _map_files("reading images", inspect, paths, watch)
 
 
 def find_twins(paths: Sequence[Path], watch: Watch) -> list[tuple[int, ...]]:
@@ -123,7 +123,7 @@ def _map_files(name: str, read: Callable[[Path], Result], paths: Sequence[Path],
         for start in range(0, len(paths), _FILES_PER_ROUND):
             signal_number = watch.should_stop()
             if signal_number is not None:
-                raise StopRequested(signal_number, f"stopped while {name} images; nothing was written")
+                raise StopRequested(signal_number, f"stopped while {name}; nothing was written")
             batch = paths[start : start + _FILES_PER_ROUND]
             tasks = [batch[first : first + _FILES_PER_TASK] for first in range(0, len(batch), _FILES_PER_TASK)]
             results += chain.from_iterable(pool.map(lambda some: [read(path) for path in some], tasks))

@@ -43,10 +43,10 @@ def test_progress_is_told_in_rounds(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     recorder = Recorder()
     inspect_images([image(tmp_path / "a.png")] * 3, 3, Watch(recorder, never_stop, workers=1))
     assert recorder.events == [
-        TaskStarted("reading", 3),
+        TaskStarted("reading images", 3),
         TaskAdvanced(2),
         TaskAdvanced(1),
-        TaskDone("reading", "3 images"),
+        TaskDone("reading images", "3 images"),
     ]
 
 

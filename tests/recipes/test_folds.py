@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from kgcv.config.schema import Config, DataConfig, ModelConfig, SplitConfig, StageConfig, TrainSourceConfig
+from kgcv.config.schema import (
+    Config,
+    DataConfig,
+    ModelConfig,
+    ResizeConfig,
+    SplitConfig,
+    StageConfig,
+    TrainSourceConfig,
+)
 from kgcv.data.csv_table import read_csv_table
 from kgcv.data.watch import Watch
 from kgcv.errors import DataError, StopRequested
@@ -31,6 +39,7 @@ def config(tmp_path: Path) -> Config:
         model=ModelConfig(name="resnet34"),
         stages=(StageConfig(image_size=64, lr=(0.1,)),),
         split=SplitConfig(kind="folds"),
+        resize=ResizeConfig(folder=str(tmp_path / "cache")),
     )
 
 
