@@ -44,7 +44,7 @@ def inspect_images(paths: Sequence[Path], channels: int, watch: Watch) -> list[I
         except DataError as error:
             return error
 
-    return _map_files("reading images", inspect, paths, watch)
+    return _map_files("reading", inspect, paths, watch)
 
 
 def find_twins(paths: Sequence[Path], watch: Watch) -> list[tuple[int, ...]]:

@@ -43,10 +43,10 @@ def test_progress_is_told_in_rounds(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     recorder = Recorder()
     inspect_images([image(tmp_path / "a.png")] * 3, 3, Watch(recorder, never_stop, workers=1))
     assert recorder.events == [
-        TaskStarted("reading images", 3),
+        TaskStarted("reading", 3),
         TaskAdvanced(2),
         TaskAdvanced(1),
-        TaskDone("reading images", "3 images"),
+        TaskDone("reading", "3 images"),
     ]
 
 
@@ -61,7 +61,7 @@ def test_a_stop_is_honoured_between_rounds(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(StopRequested) as caught:
         inspect_images([image(tmp_path / "a.png")] * 5, 3, Watch(recorder, stop_after_two))
     assert caught.value.exit_code == 143
-    assert str(caught.value) == "stopped while reading images; nothing was written"
+    assert str(caught.value) == "stopped while reading; nothing was written"
     assert recorder.events[-1] == TaskAdvanced(1)
 
 
